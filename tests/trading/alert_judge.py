@@ -29,9 +29,10 @@ if __name__ == "__main__":
         }
         return {"status": "degraded", "checked_at": iso(now), "parts": {"disk": part}, "points": NO_POINTS, "feeds": {}}  # type: ignore[typeddict-item]
 
+    watch.TURNS["companion"] = (600.0, 0.0)
     watch.JUDGED_EVERY_SECONDS, judge.HELD = 0.5, timedelta(seconds=0.5)
     day_work.work = lambda now: None  # on some days of the week a note would be a second alert
     folder = Path(settings.DATA_DIR) / FOLDER
     folder.mkdir(exist_ok=True)
     with lease.hold(folder, owner="companion") as held:
-        hold(DeskWatch(health), held, threading.Event(), seconds=600)
+        hold(DeskWatch(health), held, threading.Event(), "companion")

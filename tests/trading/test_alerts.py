@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ from tests.waiting import until
 from tests.webhook import Webhook, webhook
 from timeseries.spool.lease import LeaseHeld
 from timeseries.spool.lease import hold as hold_lease
+from trading import summon
 from trading.alerts import messenger
+from trading.alerts import watch as watching
 from trading.alerts.channels import channels_of_environment
 from trading.alerts.closed_trades import tell_closed_trades
 from trading.alerts.judge import OVER, OVER_FLAPPING, Judge
@@ -253,6 +256,21 @@ def test_the_all_clear_is_pushed_while_the_desk_is_well_and_stops_with_a_fault(
     for seconds in (100, 200):
         watch.send_once(AT + seconds * SECOND, clock + seconds)
     assert hook.pings == ["/all-clear"] and watch.all_clear._messenger is None
+
+
+def test_who_watches_since_no_companion_lived_lets_one_that_has_come_watch_before_long(
+    watch: DeskWatch, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives: list[int | None] = [None, None, None, 77]  # companions at each look
+    (data_dir / FOLDER).mkdir()
+    monkeypatch.setattr(summon, "companion_pid", lambda: lives.pop(0))
+    monkeypatch.setattr(watching, "SENT_EVERY_SECONDS", 0.0)
+    monkeypatch.setitem(watching.TURNS, "web", (0.0, 5.0))
+    looks, ended = iter(range(9)), threading.Event()
+    monkeypatch.setattr(watch, "judge_once", lambda _: next(looks, None) is None and ended.set())
+    with hold_lease(data_dir / FOLDER, owner="web") as held:
+        watching.hold(watch, held, ended, "web")
+    assert lives == []
 
 
 def test_nothing_that_anybody_reads_has_the_address(hook: Webhook, watch: DeskWatch, caplog: Any) -> None:

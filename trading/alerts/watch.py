@@ -218,15 +218,14 @@ def _watch_until(ended: threading.Event, role: str) -> None:
     while not ended.wait(wait_seconds):
         away_seconds, wait_seconds = 0.0, HELD_AGAIN_SECONDS
         try:
-            turn_seconds, away_seconds = TURNS["companion" if summon.companion_pid() is None else role]
+            away_seconds = TURNS["companion" if summon.companion_pid() is None else role][1]
             folder = Path(settings.DATA_DIR) / FOLDER
             if not folder.parent.is_dir():  # nothing was recorded yet, or the folder was taken away
                 continue
             folder.mkdir(mode=0o700, exist_ok=True)
             with lease.hold(folder, owner=role) as held:
                 watch = watch or DeskWatch()
-                hold(watch, held, ended, seconds=turn_seconds)
-            wait_seconds = away_seconds
+                wait_seconds = hold(watch, held, ended, role)
         except lease.LeaseHeld:
             wait_seconds = max(away_seconds, HELD_AGAIN_SECONDS)
             if watch is not None:
@@ -241,19 +240,22 @@ def _watch_until(ended: threading.Event, role: str) -> None:
         watch.end()
 
 
-def hold(watch: DeskWatch, held: lease.Lease, ended: threading.Event, *, seconds: float) -> None:
-    """DeskWatch for so many seconds, or until ``ended``. Raises: LeaseLost."""
-    started = time.monotonic()
+def hold(watch: DeskWatch, held: lease.Lease, ended: threading.Event, role: str) -> float:
+    """DeskWatch for a turn of the role, a shorter one once a companion lives, or until ``ended``; return for how many
+    seconds to stay away then. Raises: LeaseLost."""
+    started, away_seconds = time.monotonic(), 0.0
     while not ended.is_set():
-        over_seconds = time.monotonic() - started - seconds
+        turn_seconds, away_seconds = TURNS["companion" if summon.companion_pid() is None else role]
+        over_seconds = time.monotonic() - started - turn_seconds
         is_last = over_seconds >= 0
         if is_last and (not watch.outbox.is_busy or over_seconds >= LAST_MESSAGES_SECONDS):
-            return
+            break
         held.check()
         watch.judge_once(datetime.now(UTC))
         watch.begin_work(datetime.now(UTC), time.monotonic())
         watch.send_once(datetime.now(UTC), time.monotonic(), is_last=is_last)
         ended.wait(SENT_EVERY_SECONDS)
+    return away_seconds
 
 
 def _desk() -> str:
