@@ -47,6 +47,9 @@ def _beside(rate: int, *words: str) -> dict[str, float]:
         subprocess.run([*manage, "migrate", "--verbosity", "0"], env=environment, check=True)
         companion = subprocess.Popen([*manage, "ship", "--watch"], env=environment, stdout=subprocess.DEVNULL)
         try:
+            lock = Path(folder) / "companion.lock"
+            while not lock.exists() or lock.read_text() != str(companion.pid):  # else the feed would start another
+                time.sleep(0.05)
             feed = [sys.executable, "-m", "bench.companion_feed", str(rate), str(SECONDS), *words]
             before, began = _cpu_seconds(companion.pid), time.monotonic()
             answer = json.loads(subprocess.run(feed, env=environment, check=True, capture_output=True, cwd=ROOT).stdout)
