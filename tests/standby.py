@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.companions import is_alive
+from tests.stopped import stopped
 from tests.waiting import until
 from tests.with_postgres import MEMORY, OPTIONS, free_port, postgres_programs, run_as_owner, server
 
@@ -77,14 +78,8 @@ class Pair:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let the standby take nothing and say nothing, while its connection stays."""
-        frozen = _processes(self.folder)
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with stopped(*_processes(self.folder)):
             yield
-        finally:
-            for pid in frozen:
-                os.kill(pid, signal.SIGCONT)
 
 
 def _processes(folder: Path) -> list[int]:

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.ops.failover import failing_over, migrated, writing
+from tests.ops.failover import Failover, failing_over, migrated, writing
 from tests.ops.figures import write_figures
-from tests.ops.patroni import follows, missing, patroni_pair
+from tests.ops.patroni import Agent, follows, missing, patroni_pair
 from tests.postgres_node import Node
 from tests.waiting import until
 from tests.with_postgres import postgres_programs
@@ -55,25 +57,39 @@ def fail_over(template: Node, folder: Path, *, must_have: bool) -> list[tuple[st
         ]
 
 
-def fail_over_by_patroni(programs: Path, folder: Path) -> list[tuple[str, str]]:
-    """Lose the primary of a pair that Patroni keeps, and let nobody do anything; return the figures. Raises:
-    AssertionError for a loss."""
+@contextmanager
+def writing_beside_patroni(programs: Path, folder: Path) -> Iterator[tuple[Agent, Agent, Failover]]:
+    """Let writers begin on a ledger that Patroni keeps; give the pair's primary, its standby, and what writes."""
     with patroni_pair(programs) as (first, second):
         env = {**os.environ, "VELOX_DATA_DIR": str(folder), "DATABASE_URL": first.node.url_of("postgres")}
         subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=env, check=True)
         with writing(first.node, second.node, folder) as failover:
-            failover.write(TRADES)
-            first.kill()
-            failover.promoted_at = time.monotonic()
-            failover.write(TRADES)
-            failover.end()
-            lost, acknowledged = len(failover.lost()), len(failover.acknowledged)
-            code, proof = failover.writers[0].desk.manage("verify_ledger")
-            assert code == 0 and not lost, (lost, proof)
-            first.start()
-            began = time.monotonic()
-            until(lambda: follows(second), pause_seconds=0.2)
-            seconds = time.monotonic() - began
+            yield first, second, failover
+
+
+def go_on(failover: Failover) -> tuple[int, int]:
+    """Let the writers go on after a loss, and end; return how many trades were acknowledged, and of these lost. Raises:
+    AssertionError for one that is, or a ledger that is not proved."""
+    failover.promoted_at = time.monotonic()
+    failover.write(TRADES)
+    failover.end()
+    lost, acknowledged = len(failover.lost()), len(failover.acknowledged)
+    code, proof = failover.writers[0].desk.manage("verify_ledger")
+    assert code == 0 and not lost, (lost, proof)
+    return acknowledged, lost
+
+
+def fail_over_by_patroni(programs: Path, folder: Path) -> list[tuple[str, str]]:
+    """Lose the primary of a pair that Patroni keeps, and let nobody do anything; return the figures. Raises:
+    AssertionError for a loss."""
+    with writing_beside_patroni(programs, folder) as (first, second, failover):
+        failover.write(TRADES)
+        first.kill()
+        acknowledged, lost = go_on(failover)
+        first.start()
+        began = time.monotonic()
+        until(lambda: follows(second), pause_seconds=0.2)
+        seconds = time.monotonic() - began
         return [
             ("trades acknowledged, of these lost", f"{acknowledged}, {lost}"),
             ("seconds from the loss of the primary's host to the first acknowledged call", f"{failover.seconds():.1f}"),
@@ -85,26 +101,19 @@ def fail_over_by_patroni(programs: Path, folder: Path) -> list[tuple[str, str]]:
 def split_by_patroni(programs: Path, folder: Path) -> list[tuple[str, str]]:
     """Kill a primary's Patroni alone, so that two servers take writes; return the figures. Raises: AssertionError for a
     loss, or a trade that the old one acknowledges beside the new one."""
-    with patroni_pair(programs) as (first, second):
-        env = {**os.environ, "VELOX_DATA_DIR": str(folder), "DATABASE_URL": first.node.url_of("postgres")}
-        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=env, check=True)
-        with writing(first.node, second.node, folder) as failover:
-            failover.write(TRADES)
-            first.kill_alone()
-            until(lambda: second.answers(IS_STANDBY) == [(False,)], pause_seconds=0.2)
-            before = len(failover.acknowledged)
-            time.sleep(SPLIT_SECONDS)
-            assert first.answers(IS_STANDBY) == second.answers(IS_STANDBY) == [(False,)]
-            meanwhile = len(failover.acknowledged) - before
-            first.node.kill()
-            failover.promoted_at = time.monotonic()
-            failover.write(TRADES)
-            failover.end()
-            lost, acknowledged = len(failover.lost()), len(failover.acknowledged)
-            code, proof = failover.writers[0].desk.manage("verify_ledger")
-            assert code == 0 and not lost and not meanwhile, (lost, meanwhile, proof)
-            first.start()
-            until(lambda: follows(second), pause_seconds=0.2)
+    with writing_beside_patroni(programs, folder) as (first, second, failover):
+        failover.write(TRADES)
+        first.kill_alone()
+        until(lambda: second.answers(IS_STANDBY) == [(False,)], pause_seconds=0.2)
+        before = len(failover.acknowledged)
+        time.sleep(SPLIT_SECONDS)
+        assert first.answers(IS_STANDBY) == second.answers(IS_STANDBY) == [(False,)]
+        meanwhile = len(failover.acknowledged) - before
+        assert not meanwhile
+        first.node.kill()
+        acknowledged, lost = go_on(failover)
+        first.start()
+        until(lambda: follows(second), pause_seconds=0.2)
         return [
             (f"two writable servers for {SPLIT_SECONDS} s: trades acknowledged meanwhile", str(meanwhile)),
             ("two writable servers: trades acknowledged before and after, of these lost", f"{acknowledged}, {lost}"),

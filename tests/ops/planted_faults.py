@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.redis_server import RedisServer
+from tests.stopped import stopped
 from tests.timeseries.influx_server import FaultyInflux
 from tests.waiting import until
 from timeseries import wiring
@@ -131,19 +132,6 @@ def plants(key: str, wave: int) -> Callable[[Callable[[Desk], Iterator[None]]], 
         WAVES[wave][key] = contextmanager(plant)
 
     return keep
-
-
-@contextmanager
-def stopped(*pids: int) -> Iterator[None]:
-    """Stop processes, which live and do nothing."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

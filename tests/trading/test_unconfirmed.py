@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import pytest
 
 from tests.companions import ended_afterwards
 from tests.standby import Pair, standby_pair
+from tests.stopped import stopped
 from tests.trading.asked_desk import NINE_THIRTY, AskedDesk, open_one
 from tests.waiting import until
 
@@ -187,11 +187,8 @@ def test_a_server_that_says_nothing_at_the_commit_leaves_it_unconfirmed(pair: Pa
             until(lambda: pair.ask(waiting), pause_seconds=0.001)
             (pid,) = pair.ask(waiting)[0]
             assert isinstance(pid, int)
-            os.kill(pid, signal.SIGSTOP)
-            try:
+            with stopped(pid):
                 silent = desk.receive()
-            finally:
-                os.kill(pid, signal.SIGCONT)
         open_until_confirmed(desk, "T2")
     assert silent["code"] == "ledger_unconfirmed"
     assert "the server gave no answer" in silent["error"]

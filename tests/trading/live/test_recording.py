@@ -24,6 +24,14 @@ NS = 10**9
 NOW = int(time.time()) - 60
 
 
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What recorders warn of."""
+    warned: list[dict[str, Any]] = []
+    monkeypatch.setattr(recording, "_log", SimpleNamespace(warning=lambda _, **words: warned.append(words)))
+    return warned
+
+
 def take(recorder: FeedRecorder, frame: bytes | str, second: int) -> None:
     recorder.take(kite.decode(frame, LISTING), (NOW + second) * NS)
 
@@ -33,9 +41,7 @@ def connection_of(recorder: FeedRecorder) -> Any:
     return FeedConnection(recorder, lambda *_: None, lambda _: None, lambda _: True, lambda _: True)  # type: ignore[arg-type,return-value]
 
 
-def test_damage_is_told_once_a_minute_and_counted_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[dict[str, Any]] = []
-    monkeypatch.setattr(recording, "_log", SimpleNamespace(warning=lambda _, **words: lines.append(words)))
+def test_damage_is_told_once_a_minute_and_counted_always(lines: list[dict[str, Any]]) -> None:
     with DataManager(source="kite") as dm:
         recorder = FeedRecorder(dm, "kite")
         for second in range(125):
@@ -44,9 +50,7 @@ def test_damage_is_told_once_a_minute_and_counted_always(monkeypatch: pytest.Mon
     assert [line["cut"] for line in lines] == [1, 60, 60]
 
 
-def test_what_the_broker_says_to_a_person_is_told_and_the_same_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[dict[str, Any]] = []
-    monkeypatch.setattr(recording, "_log", SimpleNamespace(warning=lambda _, **words: lines.append(words)))
+def test_what_the_broker_says_to_a_person_is_told_and_the_same_once_a_minute(lines: list[dict[str, Any]]) -> None:
     with DataManager(source="kite") as dm:
         recorder = FeedRecorder(dm, "kite")
         for second in range(125):
@@ -57,9 +61,7 @@ def test_what_the_broker_says_to_a_person_is_told_and_the_same_once_a_minute(mon
     assert told == ["too many requests", "no more than 3000", "x" * 200, *["too many requests"] * 2]
 
 
-def test_a_clock_that_is_set_back_silences_no_warning_and_turns_no_gap_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[dict[str, Any]] = []
-    monkeypatch.setattr(recording, "_log", SimpleNamespace(warning=lambda _, **words: lines.append(words)))
+def test_a_clock_that_is_set_back_silences_no_warning_and_turns_no_gap_round(lines: list[dict[str, Any]]) -> None:
     with DataManager(source="kite") as dm:
         recorder = FeedRecorder(dm, "kite")
         for second in (7200, 0, 30, 61):
