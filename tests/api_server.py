@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 import socket
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -43,6 +44,9 @@ class ApiServer:
                 proxy_headers=bool(self.proxies), forwarded_allow_ips=self.proxies,
             )  # fmt: skip
             uvicorn.Server(config).run(sockets=[self.listener])
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(1)
 
@@ -89,6 +93,9 @@ def api_server(proxies: str = "") -> Iterator[ApiServer]:
     server.start()
     try:
         yield server
+    except http.client.RemoteDisconnected as error:
+        error.add_note(f"how the server ended: {os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)}")
+        raise
     finally:
         server.kill()
         server.listener.close()

@@ -232,7 +232,10 @@ def a_variable_is_missing(room: Room) -> None:
 def a_file_of_the_store_is_gone(room: Room) -> None:
     with DataManager() as dm:
         dm.process_tick("TCS", {"ltp": 1})
-    wiring.open_pump().run_once()
+    pump = wiring.open_pump()
+    pump.run_once()
+    assert pump.healer.thread
+    pump.healer.thread.join()  # its pass has begun, and would heal what is taken away
     next(path for path in (room.data_dir / "delta").rglob("*.parquet") if "ticks" in str(path)).unlink()
     wiring.open_store().damages(seconds=60)
 
