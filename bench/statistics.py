@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from time import process_time
 from typing import Any
 
 from django.core.management import call_command
@@ -39,7 +40,7 @@ def prepare() -> Iterator[Pair]:
             assert mine.keys() == row.keys()
             for name, figure in row.items():
                 assert mine[name] == figure or abs(float(mine[name]) - float(figure)) < 1e-6, (row, name)
-        yield Pair(lambda: _trades(totals()), lambda: _trades(naive()))
+        yield Pair(lambda: _trades(totals()), lambda: _trades(naive()), process_time)
         transaction.set_rollback(True)
 
 

@@ -58,10 +58,15 @@ class _HalvesField(_Base):
     """The type of such a sum: SQLite's two halves as one text, a number elsewhere, an int for whoever reads it."""
 
     def from_db_value(self, value: str | int | None, *_: Expression | BaseDatabaseWrapper) -> int | None:
-        if isinstance(value, str):
-            high, low = map(int, value.split(" "))
-            return (high << 32) + low
-        return None if value is None else int(value)
+        return whole_sum(value)
+
+
+def whole_sum(value: str | int | None) -> int | None:
+    """Return the int that a `UnitsSum` is, as the database hands it over."""
+    if isinstance(value, str):
+        high, low = map(int, value.split(" "))
+        return (high << 32) + low
+    return None if value is None else int(value)
 
 
 def text(path: str) -> Cast:

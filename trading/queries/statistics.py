@@ -23,7 +23,7 @@ from trading.models import Account, DayTotal, Realisation, Strategy, Trade
 from trading.queries import as_known
 from trading.queries.accounts import capital_flows, pnl_by_day
 from trading.queries.as_known import KnownTrade
-from trading.queries.columns import UnitsSum, day_of, instant_of, text, units
+from trading.queries.columns import UnitsSum, day_of, fetched_columns, instant_of, text, units, whole_sum
 from trading.queries.day_only import is_untimed, without_flag
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.period import EARLIEST, check_days, date_in, last_days
@@ -131,10 +131,13 @@ def totals_by(account: Account, first: date, last: date, cut: str) -> list[PartT
     columns, key_of = TOTALS[cut]
     rows = DayTotal.objects.filter(account=account, day__gte=first, day__lte=last).values(*columns)
     sums = {f"{name}_sum": UnitsSum(name) for name in _MONEY_SUMS} | {f"{name}_sum": Sum(name) for name in _COUNT_SUMS}
+    read = fetched_columns(rows.annotate(**sums).order_by(*columns).values_list(*columns, *sums))
+    names, money, counts = read[: len(columns)], read[len(columns) : -len(_COUNT_SUMS)], read[-len(_COUNT_SUMS) :]
+    addends = [*([whole_sum(value) or 0 for value in column] for column in money), *counts]
     totals: dict[str, list[int]] = {}
-    for row in rows.annotate(**sums).order_by(*columns).values_list(*columns, *sums):
-        total = totals.setdefault(key_of(*row[: len(columns)]), [0] * len(sums))
-        total[:] = [so_far + (addend or 0) for so_far, addend in zip(total, row[len(columns) :], strict=True)]
+    for key, *row in zip(map(key_of, *names), *addends, strict=True):
+        so_far = totals.get(key)
+        totals[key] = row if so_far is None else [one + other for one, other in zip(so_far, row, strict=True)]
     parts: list[PartTotals] = []
     for key, (gross, charges, profit, loss, wins, losses, breakevens, unknown) in totals.items():
         outcomes = Outcomes(wins, losses, breakevens, profit, loss)
