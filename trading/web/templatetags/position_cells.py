@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from django import template
 from django.template import Context
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -26,7 +25,7 @@ def position_row(context: Context, entry: OpenPosition) -> SafeString:
     return format_html(
         '<tr><td><a class="symbol" href="{}">{}</a><span class="under clip">{}</span></td><td>{}</td>'
         '<td class="figure">{}</td><td class="figure">{}</td>{}<td class="figure">{}{}</td><td>{}</td></tr>',
-        reverse("trade", args=[entry.pk]),
+        write.trade_address(entry.pk),
         held.symbol,
         held.strategy_id,
         (held.side or display.UNDEFINED).capitalize(),

@@ -12,7 +12,6 @@ from datetime import date
 
 from django import template
 from django.template import Context
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -48,7 +47,7 @@ def symbol(row: TradeRow, shared: List) -> SafeString:
     origin = f"{row.trade.strategy_id} · {row.trade.trade_id}"
     return format_html(
         '<a class="symbol" href="{}{}">{}</a><span class="under clip" title="{}">{}</span>',
-        *(reverse("trade", args=[row.pk]), shared.trade_query, row.trade.symbol, origin, origin),
+        *(write.trade_address(row.pk), shared.trade_query, row.trade.symbol, origin, origin),
     )
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -140,6 +141,12 @@ def percent(value: float | None) -> str:
 @register.filter
 def held(seconds: float | None) -> str:
     return display.duration(seconds)
+
+
+@lru_cache(maxsize=65_536)
+def trade_address(pk: int) -> str:
+    """Return the address of a trade's page; kept, since a list drawn after each fill asks for all of its own."""
+    return reverse("trade", args=[pk])
 
 
 @register.filter
