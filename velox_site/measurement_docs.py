@@ -17,8 +17,8 @@ exactly as given; `received_time`: the recorder's clock), and the fields below. 
 - `manage.py query FILE` and `dm.query_sql` (embedded store): a view per measurement, one column per tag, time and
   field; a set of named numbers is a MAP. `SELECT symbol, count(*) FROM ticks WHERE time >= $since GROUP BY symbol`.
 - `manage.py query FILE` and `dm.query_flux` (InfluxDB): a measurement each, tags as tags, fields as fields, `bucket` as
-  a parameter; a set of named numbers is a field per name. An empty tag is `-`. The field `present` says in bits which
-  fields the last write of a point had.
+  a parameter; a set of named numbers is a field per name. An empty tag is `-`; in tags, texts and those names a percent
+  sign is `%25`. The field `present` says in bits which fields the last write of a point had.
   `from(bucket: bucket) |> range(start: -1h) |> filter(fn: (r) => r._measurement == "ticks" and r._field == "close")`.
 
 A question is broken off after 60 s (`manage.py query --timeout S`, `timeout=S`).

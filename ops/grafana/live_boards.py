@@ -217,7 +217,7 @@ TELEMETRY = Dashboard(
                 flux("""
 from(bucket: v.defaultBucket)
   |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-  |> filter(fn: (r) => r.account == ${account:doublequote} and r._field == "received_time")
+  |> filter(fn: (r) => r.account == account and r._field == "received_time")
   |> group(columns: ["_measurement"])
   |> aggregateWindow(every: v.windowPeriod, fn: count, createEmpty: false)
 """),

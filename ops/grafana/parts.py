@@ -79,9 +79,15 @@ def sql_rows(text: str) -> Query:
     return Query(POSTGRES, text.strip(), is_table=True)
 
 
-def flux(text: str) -> Query:
-    """Return a question of InfluxDB."""
-    return Query(INFLUX, text.strip())
+def flux(text: str, *names: str) -> Query:
+    """Return a question of InfluxDB, in which ``account`` and the ``names`` are what is chosen, as tags hold it.
+
+    A tag's percent sign is encoded (`timeseries/stores/influx/names.py`): unencoded, "ema 2%" would have no row.
+    """
+    chosen = (
+        f'{name} = strings.replaceAll(v: ${{{name}:doublequote}}, t: "%", u: "%25")' for name in (ACCOUNT, *names)
+    )
+    return Query(INFLUX, "\n".join(('import "strings"', *chosen, text.strip())))
 
 
 @dataclass(frozen=True, slots=True)

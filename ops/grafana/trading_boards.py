@@ -157,10 +157,10 @@ FROM closed_trades WHERE {ONE_STRATEGY_IN_TIME} ORDER BY closed_at DESC LIMIT 50
             (flux("""
 from(bucket: v.defaultBucket)
   |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-  |> filter(fn: (r) => r._measurement == "strategy_metrics" and r.account == ${account:doublequote})
-  |> filter(fn: (r) => r.strategy == ${strategy:doublequote} and r._field == "day_pnl")
+  |> filter(fn: (r) => r._measurement == "strategy_metrics" and r.account == account)
+  |> filter(fn: (r) => r.strategy == strategy and r._field == "day_pnl")
   |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)
-"""),),
+""", STRATEGY),),
             "P&L of the strategy's day at each exit, as it was recorded.",
             style=STEPS,
         ),
@@ -170,12 +170,12 @@ from(bucket: v.defaultBucket)
             (flux("""
 from(bucket: v.defaultBucket)
   |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-  |> filter(fn: (r) => r._measurement == "position_snapshots" and r.account == ${account:doublequote})
-  |> filter(fn: (r) => r.strategy == ${strategy:doublequote} and r._field == "pnl")
+  |> filter(fn: (r) => r._measurement == "position_snapshots" and r.account == account)
+  |> filter(fn: (r) => r.strategy == strategy and r._field == "pnl")
   |> group(columns: ["symbol"])
   |> sort(columns: ["_time"])
   |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)
-"""),),
+""", STRATEGY),),
             "Of its positions, where it records snapshots.",
         ),
     ),
@@ -200,19 +200,19 @@ SYMBOL_BOARD = Dashboard(
                 flux("""
 from(bucket: v.defaultBucket)
   |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-  |> filter(fn: (r) => r._measurement == "ticks" and r.account == ${account:doublequote})
-  |> filter(fn: (r) => r.symbol == ${symbol:doublequote} and r._field == "close")
+  |> filter(fn: (r) => r._measurement == "ticks" and r.account == account)
+  |> filter(fn: (r) => r.symbol == symbol and r._field == "close")
   |> group(columns: ["source"])
   |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)
-"""),
+""", SYMBOL),
                 flux("""
 from(bucket: v.defaultBucket)
   |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-  |> filter(fn: (r) => r._measurement == "trailing_sl" and r.account == ${account:doublequote})
-  |> filter(fn: (r) => r.symbol == ${symbol:doublequote} and r._field == "stop_price")
+  |> filter(fn: (r) => r._measurement == "trailing_sl" and r.account == account)
+  |> filter(fn: (r) => r.symbol == symbol and r._field == "stop_price")
   |> group(columns: ["strategy"])
   |> sort(columns: ["_time"])
-"""),
+""", SYMBOL),
             ),
             "Last prices by source, and trailing stops by strategy. Executions and stops are marked on it.",
             width=24,

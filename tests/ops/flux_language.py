@@ -24,7 +24,7 @@ console.log(JSON.stringify(Object.entries(texts).filter(([, text]) => !valid(tex
 """
 PLANTED = {
     "range(": "rangee(",
-    "every: v.windowPeriod": "evry: v.windowPeriod",
+    "every: 1m0s": "evry: 1m0s",
     "|> filter": "> filter",
     '"main"': "5 + x",
 }

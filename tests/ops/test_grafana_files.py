@@ -12,10 +12,15 @@ from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import alerting
 from grafana_foundation_sdk.models.dashboard import Dashboard as Model
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ops.grafana.__main__ import DASHBOARDS, FOLDER, files
 from ops.grafana.parts import INFLUX, POSTGRES, PROMETHEUS, Dashboard, Query
+from timeseries.errors import InvalidValue
 from timeseries.measurements import MEASUREMENTS, TIMES
+from timeseries.stores.influx.names import coded
+from timeseries.values import parse_name
 from trading.health.faults import FAULTS
 from trading.metrics.series import COUNTER, HISTOGRAM, SERIES
 from trading.models.grafana_views import VIEWS
@@ -129,7 +134,25 @@ def test_flux_names_measurements_tags_and_fields_that_are_written_and_the_accoun
     for measurement in measurements:
         assert set(fields) <= {field.name for field in measurement.fields} | set(TIMES[1:])
         assert tags <= set(measurement.series_tags)
-    assert "r.account == ${account:doublequote}" in query.text
+    assert "r.account == account" in query.text
+
+
+@pytest.mark.parametrize("query", of(INFLUX))
+def test_flux_compares_a_tag_with_what_is_chosen_as_the_tag_holds_it(query: Query) -> None:
+    encoded = re.findall(
+        r'^(\w+) = strings\.replaceAll\(v: \$\{\1:doublequote\}, t: "%", u: "%25"\)$', query.text, re.M
+    )
+    assert query.text.count("$") == len(encoded)
+    assert set(encoded) == set(re.findall(r"r\.\w+ == (\w+)", query.text))
+
+
+@given(st.text(min_size=2, max_size=8))
+def test_of_a_name_that_may_be_recorded_a_tag_encodes_the_percent_sign_alone(text: str) -> None:
+    try:
+        name = parse_name(text, "strategy")
+    except InvalidValue:
+        return
+    assert coded(name) == name.replace("%", "%25")
 
 
 def test_each_fault_has_a_rule_that_is_paused_and_says_the_cure() -> None:
