@@ -23,7 +23,7 @@ from tests.kafka_server import kafka_server
 from tests.timeseries.bus_member import member
 from tests.timeseries.spools import NOW, OPEN_NS, recorder
 from timeseries.bus.connection import KafkaSettings
-from timeseries.bus.messages import ARROW, JSON, BusMessage, arrow_message, headers_of, json_message
+from timeseries.bus.messages import ARROW, JSON, BusMessage, BusMessages, arrow_message, headers_of, json_message
 from timeseries.bus.partition import MessageClock, PartitionRecorder
 from timeseries.bus.producer import BusProducer
 from timeseries.bus.topics import create_topic
@@ -64,7 +64,9 @@ def prepare_marks() -> Iterator[Figures]:
         table, rows = ticks(count), ROWS_A_MESSAGE[form]
         shares = [table.slice(start, rows) for start in range(0, count, rows)]
         contents = [arrow_message(share) if form == ARROW else json_message(share.to_pylist()) for share in shares]
-        messages[form] = [BusMessage(at, NOW, content, headers_of(form)) for at, content in enumerate(contents)]
+        messages[form] = BusMessages.of(
+            [BusMessage(at, NOW, content, headers_of(form)) for at, content in enumerate(contents)]
+        )
     with tempfile.TemporaryDirectory(prefix="velox-bench-marks-") as name:
         yield Figures(lambda: _with_and_without(Path(name), messages), OF_MARKS, "times", is_long=False)
 
@@ -97,7 +99,7 @@ def _measured(folder: Path, servers: str) -> dict[str, float]:
     return figures
 
 
-def _with_and_without(folder: Path, messages: dict[str, list[BusMessage]]) -> dict[str, float]:
+def _with_and_without(folder: Path, messages: dict[str, BusMessages]) -> dict[str, float]:
     """Return the ratio of each form, of two recordings each way, one between the other's."""
     figures = {}
     for name, whole in zip(NAMES.values(), messages.values(), strict=True):
@@ -108,7 +110,7 @@ def _with_and_without(folder: Path, messages: dict[str, list[BusMessage]]) -> di
     return figures
 
 
-def _recording(folder: Path, messages: list[BusMessage], *, is_marked: bool) -> float:
+def _recording(folder: Path, messages: BusMessages, *, is_marked: bool) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as root:
         clock = MessageClock()
         recording = PartitionRecorder(recorder(Path(root), clock=clock), clock, "bench")

@@ -133,6 +133,17 @@ def test_instants_that_came_many_at_once_are_remembered(
     desk.close()
 
 
+def test_two_spellings_of_a_symbol_in_one_call_share_its_nanoseconds(tmp_path: Path) -> None:
+    """One in one code point, one in two: both name one series."""
+    desk, count = recorder(tmp_path), 20
+    times = [OPEN_NS + number // 2 * SECOND for number in range(count)]
+    names = ["\u00e9" if number % 2 else "e\u0301" for number in range(count)]
+    assert desk.ticks({"symbol": names, "ltp": [1.0] * count, "timestamp": times}).accepted == count
+    desk.close()
+    assert {point["symbol"] for point in stored(tmp_path)} == {"\u00e9"}
+    assert sorted(offsets(tmp_path)) == [0] * (count // 2) + [1] * (count // 2)
+
+
 @pytest.fixture
 def removed(tmp_path: Path) -> Iterator[Path]:
     """A lane whose segments were shipped and removed."""

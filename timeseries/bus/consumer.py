@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import groupby
 from math import inf
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from timeseries.bus.client_faults import ASK_SECONDS, QUIET, ClientFaults
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
-from timeseries.bus.messages import BusMessage
+from timeseries.bus.messages import MILLISECOND_NS, BusMessages, Headers, runs_of
 from timeseries.bus.partition import HandedOver, MessageClock, OffsetGone, PartitionRecorder, RefusedMessage
 from timeseries.bus.producer import BusProducer
 from timeseries.bus.standing import PartitionStanding, forget, tell
@@ -132,10 +131,9 @@ class TopicConsumer:
 
     def _look(self) -> None:
         try:
-            messages = self._consumer.consume(MESSAGES_MAX, LOOK_SECONDS)
+            arrived, faulty = by_partition(self._consumer.consume(MESSAGES_MAX, LOOK_SECONDS))
         except KafkaException as error:
             raise BusUnavailable(f"Kafka cannot be read: {error}.") from error
-        arrived, faulty = by_partition(messages)
         for message, fault in faulty:
             place = message.topic() or "", message.partition() or 0
             if fault.fatal():
@@ -180,15 +178,15 @@ class TopicConsumer:
         recording.pass_gap(first)
         return True
 
-    def _take(self, held: _Partition, recording: PartitionRecorder, messages: list[BusMessage]) -> None:
-        if not self._follows(held, recording, messages[0].offset):
+    def _take(self, held: _Partition, recording: PartitionRecorder, messages: BusMessages) -> None:
+        if not self._follows(held, recording, messages.offsets[0]):
             return
         try:
             outcome = recording.take(messages)
         except OffsetGone:
             if not self._skip_lost:
                 raise
-            log.error("rows of a topic are lost", partition=recording.name, before_offset=messages[0].offset)
+            log.error("rows of a topic are lost", partition=recording.name, before_offset=messages.offsets[0])
             recording.forget()
             outcome = recording.take(messages)
         except VeloxError as error:
@@ -199,7 +197,7 @@ class TopicConsumer:
         except BusUnavailable as error:
             self._stop(held, error, is_told=False)
             return
-        held.position, held.reached_ns = messages[-1].offset + 1, messages[-1].time_ns
+        held.position, held.reached_ns = messages.offsets[-1] + 1, messages[-1].time_ns
         self.counts.stopped.pop(held.place, None)
         self.counts.messages += len(messages)
         self.counts.accepted += outcome.accepted
@@ -347,19 +345,30 @@ def hand_over(
 
 
 def by_partition(
-    messages: Sequence[Message],
-) -> tuple[dict[PartitionPlace, list[BusMessage]], list[tuple[Message, KafkaError]]]:
-    """Return the messages of each partition in order, and apart what the client tells as faults."""
-    faulty = [(message, fault) for message in messages if (fault := message.error()) is not None]
-    arrived, now = defaultdict[PartitionPlace, list[BusMessage]](list), time.time_ns()
+    messages: list[Message],
+) -> tuple[dict[PartitionPlace, BusMessages], list[tuple[Message, KafkaError]]]:
+    """Return the messages of each partition in order, and apart what the client tells as faults.
+
+    Each step goes over all messages without a line of Python for each: that is most of what they cost here.
+    """
+    faults = zip(messages, map(Message.error, messages), strict=True)
+    faulty = [(message, fault) for message, fault in faults if fault is not None]
     good = [message for message in messages if message.error() is None] if faulty else messages
-    for (topic, number), run in groupby(good, lambda message: (message.topic(), message.partition())):
-        together = list(run)
-        arrived[topic or "", number or 0] += map(
-            BusMessage,
-            [message.offset() or 0 for message in together],
-            [milliseconds * 10**6 if kind else now for kind, milliseconds in map(Message.timestamp, together)],
-            [message.value() or b"" for message in together],
-            [pairs if isinstance(pairs, list) else () for pairs in map(Message.headers, together)],
-        )
-    return arrived, faulty
+    arrived, now_ms = defaultdict[PartitionPlace, list[Message]](list), time.time_ns() // MILLISECOND_NS
+    topics, numbers = list(map(Message.topic, good)), list(map(Message.partition, good))
+    for start, stop in runs_of(topics, numbers) if good else ():
+        arrived[topics[start] or "", numbers[start] or 0] += good[start:stop]
+    return {place: as_columns(own, now_ms) for place, own in arrived.items()}, faulty
+
+
+def as_columns(messages: list[Message], now_ms: int) -> BusMessages:
+    """Return the client's messages of a partition as columns; one without a time has ``now_ms``."""
+    headers: list[Headers] = [pairs if isinstance(pairs, list) else () for pairs in map(Message.headers, messages)]
+    if headers.count(headers[0]) == len(headers):
+        headers = headers[:1] * len(headers)  # the client makes them anew for each message
+    return BusMessages(
+        [message.offset() or 0 for message in messages],
+        [milliseconds if kind else now_ms for kind, milliseconds in map(Message.timestamp, messages)],
+        [message.value() or b"" for message in messages],
+        headers,
+    )

@@ -7,23 +7,26 @@ that of its message. A message without headers is taken for JSON of version 1, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
-from typing import NamedTuple, TypeAlias
+from itertools import chain, compress, islice, pairwise
+from operator import ne
+from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
-from timeseries.recording.columns import ColumnCells, RepeatedTexts
+from timeseries.recording.columns import ColumnCells, RepeatedTexts, columns_of
 from timeseries.values import EPOCH, MICROSECOND, TickDict
 
 JSON, ARROW = "json", "arrow"
 FORMAT, VERSION = "velox-format", "velox-version"  # headers
 VERSION_NOW, JSON_NOW, ARROW_NOW = b"1", JSON.encode(), ARROW.encode()
 ROWS_MAX = 1_000_000  # of one message: a packed batch may hold any number
+MINUTE_MS, MILLISECOND_NS = 60_000, 10**6
 
 Headers: TypeAlias = Sequence[tuple[str, str | bytes | None]]
 TickRows: TypeAlias = list[TickDict] | dict[str, ColumnCells]
@@ -41,6 +44,54 @@ class BusMessage(NamedTuple):
     time_ns: int
     content: bytes
     headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BusMessages(Sequence[BusMessage]):
+    """Messages of one partition in order, as columns: an object of each would cost as much as to read its tick."""
+
+    offsets: list[int]
+    times_ms: list[int]  # since the epoch, as Kafka has them
+    contents: list[bytes]
+    headers: list[Headers]
+
+    @classmethod
+    def of(cls, messages: Sequence[BusMessage]) -> BusMessages:
+        """Return messages as columns; those that are columns stay as they are."""
+        if isinstance(messages, cls):
+            return messages
+        offsets, times_ns, contents, headers = map(list, zip(*messages, strict=True))
+        return cls(offsets, [time_ns // MILLISECOND_NS for time_ns in times_ns], contents, headers)
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @overload
+    def __getitem__(self, place: int) -> BusMessage: ...
+    @overload
+    def __getitem__(self, place: slice) -> BusMessages: ...
+    def __getitem__(self, place: int | slice) -> BusMessage | BusMessages:
+        if isinstance(place, slice):
+            return BusMessages(self.offsets[place], self.times_ms[place], self.contents[place], self.headers[place])
+        time_ns = self.times_ms[place] * MILLISECOND_NS
+        return BusMessage(self.offsets[place], time_ns, self.contents[place], self.headers[place])
+
+    def alike(self) -> Iterator[BusMessages]:
+        """Yield the runs of messages that have the same headers and are of one minute."""
+        minutes = [min(self.times_ms) // MINUTE_MS, max(self.times_ms) // MINUTE_MS]
+        if minutes[0] < minutes[1]:
+            minutes = [time_ms // MINUTE_MS for time_ms in self.times_ms]
+        for start, stop in runs_of(self.headers, minutes):
+            yield self[start:stop]
+
+
+def runs_of(*columns: Sequence[str | int | Headers | None]) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of each run of rows in which no column changes. The first column has a row at least."""
+    starts, length = {0}, len(columns[0])
+    for column in columns:
+        if column.count(column[0]) < len(column):  # this is told sooner than where it changes
+            starts.update(compress(range(1, length), map(ne, column, islice(column, 1, None))))
+    return pairwise([*sorted(starts), length])
 
 
 def headers_of(form: str) -> Headers:
@@ -64,12 +115,17 @@ def decode(message: BusMessage, form: str) -> MessageRows:
     return _of_json(message) if form == JSON else _of_arrow(message)
 
 
-def plain_ticks(messages: Sequence[BusMessage]) -> list[TickDict] | None:
-    """Return the ticks of JSON messages that are one tick each with a time in ns; None where `decode` has to look."""
+def plain_ticks(contents: Sequence[bytes]) -> TickRows | None:
+    """Return the ticks of JSON messages that are one tick each with a time in ns, as columns where they are alike; None
+    where `decode` has to look."""
     try:
-        rows = [orjson.loads(message.content) for message in messages]
+        rows = list(map(orjson.loads, contents))
     except orjson.JSONDecodeError:
         return None
+    columns = columns_of(rows, None)
+    if columns is not None:
+        times = columns.columns.get("timestamp")
+        return columns.columns if times is not None and set(map(type, times)) == {int} else None
     if set(map(type, rows)) != {dict} or {type(row.get("timestamp")) for row in rows} != {int}:
         return None
     return rows

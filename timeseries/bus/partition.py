@@ -18,6 +18,7 @@ import pyarrow as pa
 from timeseries.bus.messages import (
     JSON,
     BusMessage,
+    BusMessages,
     MessageRows,
     TickRows,
     Unreadable,
@@ -34,7 +35,6 @@ from timeseries.spool.folder import Spool
 from timeseries.spool.hand_overs import GIVEN, TAKEN, HandOver, note, noted
 from timeseries.spool.marks import RejectedRow
 
-MINUTE_NS = 60 * 10**9
 PIECE_ROWS = 65_536  # from so many on the next message's rows are recorded by a call of their own
 
 
@@ -123,7 +123,8 @@ class PartitionRecorder:
 
         Raises: SpoolFull, SpoolFailed (`resume` tells where to go on), OffsetGone, SourceBusy.
         """
-        first = messages[0].offset
+        messages = BusMessages.of(messages)
+        first = messages.offsets[0]
         if self._expected is not None and first != self._expected:
             raise OffsetGone(
                 f"{self.name} goes on at {first}, and {self._expected} has to come next.",
@@ -146,7 +147,7 @@ class PartitionRecorder:
                 outcome.accepted += batch.accepted
                 outcome.rejected += len(batch.rejected)
                 outcome.refused += together.refused([(row[0] + passed, row[1], row[2]) for row in batch.rejected])
-        self._next = None if self._skip else messages[-1].offset + 1
+        self._next = None if self._skip else messages.offsets[-1] + 1
         return outcome
 
     @property
@@ -213,8 +214,8 @@ class Piece:
     """Rows of several messages that are recorded by one call; ``ends`` are where each message's end."""
 
     rows: TickRows
-    messages: list[BusMessage]
-    ends: list[int]
+    messages: Sequence[BusMessage]
+    ends: Sequence[int]
 
     @property
     def count(self) -> int:
@@ -236,21 +237,20 @@ class Piece:
             yield RefusedMessage(self.messages[place], reason)
 
 
-def pieces_of(messages: Sequence[BusMessage], refused: list[RefusedMessage]) -> Iterator[Piece]:
+def pieces_of(messages: BusMessages, refused: list[RefusedMessage]) -> Iterator[Piece]:
     """Yield the rows of messages in order, many at once; what cannot be read is refused.
 
     The messages of a piece are of one minute, so that the last one's clock may judge them all.
     """
-    for (headers, _), run in groupby(messages, lambda message: (message.headers, message.time_ns // MINUTE_NS)):
-        together = list(run)
+    for together in messages.alike():
         try:
-            form = form_of(headers)
+            form = form_of(together.headers[0])
         except Unreadable as error:
             refused += [RefusedMessage(message, str(error)) for message in together]
             continue
-        ticks = plain_ticks(together) if form == JSON else None
+        ticks = plain_ticks(together.contents) if form == JSON else None
         if ticks is not None:
-            yield Piece(ticks, together, list(range(1, len(ticks) + 1)))
+            yield Piece(ticks, together, range(1, len(together) + 1))
         else:
             yield from _decoded_pieces(together, form, refused)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TypedDict
@@ -24,7 +24,7 @@ from timeseries.spool.ordinals import NextOrdinal, Series
 from timeseries.values import AHEAD_NS, FIRST_NS, Input, ParseSymbol, parse_time
 
 ROWS_AT_ONCE = 16_384  # they stay in the processor's cache from the first look to the last
-BLOCK_MIN = 256  # fewer instants are remembered one by one
+BLOCK_MIN = 16  # fewer instants are remembered one by one
 ROWS_OF_SYMBOL_MIN = 8  # where symbols have fewer rows each, numpy costs more for a symbol than Python for its rows
 NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.", "symbol")
 
@@ -126,10 +126,8 @@ def write_columns(
     take = len(batch.instants) - start
     while True:
         rows = slice(start, start + take)
-        used, inverse = [0], batch.symbols[rows]
-        if len(batch.names) > 1:
-            indexes, inverse = np.unique(inverse, return_inverse=True)
-            used = indexes.tolist()
+        symbols = batch.symbols[rows]
+        used = np.flatnonzero(np.bincount(symbols)).tolist()
         instants = batch.instants[rows]
         keys = [series[number].key for number in used]
         placed = lane.place_many(keys, batch.layout.size, int(instants.min()), int(instants.max()))
@@ -139,7 +137,9 @@ def write_columns(
     numbers, room = placed
     if room < take:
         rows, take = slice(start, start + room), room
-        instants, inverse = instants[:room], inverse[:room]
+        instants, symbols = instants[:room], symbols[:room]
+    numbers_of_series = np.zeros(len(series), dtype=np.uint32)
+    numbers_of_series[used] = numbers
     for number, index in zip(numbers, used, strict=True):
         series[index].number = number
     frames = np.empty(take, dtype=batch.layout.dtype)
@@ -147,14 +147,15 @@ def write_columns(
     frames["sequence"] = np.arange(lane.sequence + 1, lane.sequence + 1 + take)
     frames["exchange_time"] = instants
     frames["received_time"] = np.arange(received, received + take)
-    frames["series"] = np.array(numbers, dtype=np.uint32)[inverse]
+    frames["series"] = numbers_of_series[symbols]
     frames["bitmap"] = batch.layout.bitmap
     frames["values"] = batch.values[rows]
     if take < ROWS_OF_SYMBOL_MIN * len(used):
-        _follow_each(lane, [series[number] for number in batch.symbols[rows].tolist()], batch.layout, frames, history)
+        _follow_each(lane, [series[number] for number in symbols.tolist()], batch.layout, frames, history)
+    elif len(used) == 1:
+        _follow_many(lane, series[used[0]], batch.layout, frames, slice(None), history)
     else:
-        for index, mine in _groups(used, inverse):
-            _follow_many(lane, series[index], batch.layout, frames, mine, history)
+        _follow_groups(lane, series, batch.layout, frames, symbols, history)
     size = frames.dtype.itemsize
     bodies = np.ndarray(take, dtype=f"V{size - 4}", buffer=memoryview(frames.data).cast("B"), strides=(size,))
     frames["crc"] = np.fromiter(map(crc32, bodies.tolist(), repeat(lane.seed)), dtype=np.uint32, count=take)
@@ -187,6 +188,41 @@ def _follow_each(
             own.latest = tuple(latest)
 
 
+def _follow_groups(
+    lane: LaneWriter,
+    series: Sequence[Series],
+    layout: TickLayout,
+    frames: npt.NDArray[np.void],
+    symbols: IntArray,
+    history: NextOrdinal | None,
+) -> None:
+    """Set n of each frame, whose series is that of its symbol, and remember the newest tick of each series.
+
+    Where the instants of a symbol rise, which is looked at for all of them at once, and come after all that its series
+    has, they are the first of their ns.
+    """
+    order = np.argsort(symbols.astype(np.min_scalar_type(len(series))), kind="stable")
+    counts = np.bincount(symbols)
+    used = np.flatnonzero(counts)
+    ends = np.cumsum(counts[used])
+    begins = ends - counts[used]
+    times, newest = frames["exchange_time"][order], frames[order[ends - 1]]
+    is_later = np.append(True, times[1:] > times[:-1])
+    is_later[begins] = True
+    rising = np.logical_and.reduceat(is_later, begins)
+    frames["ordinal"] = 0
+    stamps = newest["exchange_time"].tolist(), repeat(0), newest["received_time"].tolist()
+    latest = zip(*stamps, repeat(layout), map(tuple, newest["values"].tolist()))
+    groups = zip(*(column.tolist() for column in (used, begins, ends, rising)), strict=True)
+    for (index, begin, end, is_rising), own_latest in zip(groups, latest, strict=True):
+        own = series[index]  # two spellings of a symbol have one
+        if is_rising and times[begin] > own.newest:
+            _remember(own, times[begin:end])
+            own.latest = own_latest
+        else:
+            _follow_many(lane, own, layout, frames, order[begin:end], history)
+
+
 def _follow_many(
     lane: LaneWriter,
     series: Series,
@@ -203,18 +239,6 @@ def _follow_many(
         frame = frames[mine][row]
         stamps = int(times[row]), int(frame["ordinal"]), int(frame["received_time"])
         series.latest = (*stamps, layout, tuple(frame["values"].tolist()))
-
-
-def _groups(used: list[int], inverse: IntArray) -> Iterator[tuple[int, slice | IntArray]]:
-    """Yield each symbol with its rows, in order."""
-    if len(used) == 1:
-        yield used[0], slice(None)
-        return
-    order = np.argsort(inverse, kind="stable")
-    bounds = np.searchsorted(inverse[order], np.arange(len(used) + 1)).tolist()
-    for position, index in enumerate(used):
-        if bounds[position] < bounds[position + 1]:
-            yield index, order[bounds[position] : bounds[position + 1]]
 
 
 def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: NextOrdinal | None) -> int | IntArray:
