@@ -17,7 +17,7 @@ from django.core.management import call_command
 from tests.conftest import Ledger
 from tests.grafana_desk import BOOKS, answer
 from tests.ops.flux_texts import CHOSEN, OF_INFLUX, written_out
-from tests.timeseries.batches import MINUTE, at, batch
+from tests.timeseries.batches import MINUTE, SECOND, at, batch
 from tests.timeseries.influx_real import influx_store
 from timeseries.measurements import POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, TRAILING_SL
 from timeseries.stores.influx.store import InfluxStore
@@ -32,24 +32,31 @@ WRITTEN: tuple[tuple[Any, Mapping[str, str], Mapping[str, Any], Mapping[str, Any
     (STRATEGY_METRICS, STRATEGY, {"day_pnl": 12.5}, {"day_pnl": -7.25}),
     (POSITION_SNAPSHOTS, {**SYMBOL, **STRATEGY}, {"pnl": 3.5}, {"pnl": 4.75}),
 )
+# Of another source, earlier in time than the first of those, and after them as the server keeps series.
+OF_ANOTHER_SOURCE: tuple[tuple[Any, Mapping[str, str], Mapping[str, Any]], ...] = (
+    (TRAILING_SL, {**SYMBOL, **STRATEGY}, {"stop_price": 2439.0, "trade_pk": 2}),
+    (POSITION_SNAPSHOTS, {**SYMBOL, **STRATEGY}, {"pnl": -1.0}),
+)
 EXPECTED = {
     "velox-symbol: Price 1": [2450.05, 2451.35],
-    "velox-symbol: Price 2": [2440.5, 2441.0],
+    "velox-symbol: Price 2": [2439.0, 2440.5, 2441.0],
     "velox-strategy: The day so far": [12.5, -7.25],
     "velox-strategy: Open P&L": [3.5, 4.75],
-    "velox-telemetry: Points of the account in the store": [1] * 8,
+    "velox-telemetry: Points of the account in the store": [2, 1, 1, 1, 1, 1, 2, 1],
 }
 
 
 def test_each_has_the_rows_that_were_written_and_no_other_accounts() -> None:
     with influx_store() as store:
         for measurement, tags, *fields in WRITTEN:
-            points = [(tags, OPEN + number * MINUTE, values) for number, values in enumerate(fields)]
+            points = [(tags, OPEN + 30 * SECOND + number * MINUTE, values) for number, values in enumerate(fields)]
             others = [({**tags, "account": "second"}, instant, values) for tags, instant, values in points]
             assert store.write(batch([*points, *others], measurement=measurement)) == []
+        for measurement, tags, values in OF_ANOTHER_SOURCE:
+            assert store.write(batch([(tags, OPEN, values)], measurement=measurement, source="zulu")) == []
         for title, text in OF_INFLUX:
             rows = store.query_flux(written_out(text, bucket=store.bucket, **TIMES), {}).to_pylist()
-            shown = [row["_value"] for row in sorted(rows, key=lambda row: row["_time"])]
+            shown = [row["_value"] for row in sorted(rows, key=lambda row: row["_measurement"])]  # else as they came
             (expected,) = [values for name, values in EXPECTED.items() if title.startswith(name)]
             assert shown == expected, title
 
@@ -85,7 +92,9 @@ def test_of_the_demo_they_show_what_the_reports_say(demo: DemoDesk) -> None:
     first, last = (datetime.fromisoformat(f"{day}T{clock}+00:00") for clock in ("00:00:00", "23:59:59"))
     report = answer("strategy_report", "--from", day, "--to", day)["strategies"]
     (gross,) = [float(row["gross_pnl"]) for row in report if row["strategy_id"] == strategy]
-    assert shown("velox-strategy: The day so far")[-1]["_value"] == pytest.approx(gross)
+    so_far = shown("velox-strategy: The day so far")
+    assert so_far[-1]["_value"] == pytest.approx(gross)
+    assert {row["strategy"] for row in [*so_far, *shown("velox-strategy: Open P&L")]} == {strategy}
     with DataManager(source="reader") as dm:
         ticks, held = dm.get_ticks(symbol, first, last), dm.get_position_history(strategy, symbol, first, last)
         ours = [trade.trade_id for trade in dm.get_trades(symbol=symbol)]
