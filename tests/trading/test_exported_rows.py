@@ -157,3 +157,26 @@ def test_every_cell_of_every_format_is_that_of_the_trades_row(
         blocks = trade_export.export_blocks(trades, get_account("main"))
         in_order = [row for block in blocks for row in rows_of(block)]
         assert in_order == [by_id[trade_id] for trade_id in trades.values_list("trade_id", flat=True)]
+
+
+@pytest.mark.ledger
+def test_a_file_of_kept_trades_is_that_of_trades_read_anew_whatever_was_booked_since(
+    ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trade_columns, "ROWS_AT_A_TIME", 3)
+    for number in range(8):  # the newest first; of two days
+        opened(f"T{number}", strategy=f"s{number % 2}", entry_time=AT + timedelta(days=number // 4, minutes=-number))
+    narrowed = ((), ("--from", "2024-03-16"), ("--to", "2024-03-15"), ("--strategy", "s1"), ("--where", "state=VOID"))
+
+    def files(kept_from: int) -> list[str]:
+        monkeypatch.setattr(kept_tables, "SOUGHT_MIN", kept_from)
+        return [told("csv", *options) for options in narrowed]
+
+    assert files(0) == files(20_000)
+    void(Trade.objects.get(trade_id="T6").pk, by="asha", reason="never was")
+    closed("T3", "104.5", strategy="s1", exit_time=AT + timedelta(minutes=9))
+    opened("late", entry_time=AT + timedelta(minutes=-2))
+    whole, *parts = files(0)
+    assert [whole, *parts] == files(20_000)
+    rows_of_parts = [list(csv.reader(io.StringIO(part, newline=""))) for part in (whole, *parts)]
+    assert list(map(len, rows_of_parts)) == [10, 5, 6, 5, 2]

@@ -14,7 +14,8 @@ from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.queries.exit_tables import COLUMNS, REPEATS, WHOLE_OF_TRADE
-from trading.queries.lines import REAL, WHOLE, numbers, table_by_key, table_of, tables_in_order, texts_by, words
+from trading.queries.lines import REAL, WHOLE, numbers, table_by_key, table_of, texts_by, words
+from trading.queries.tables_in_order import tables_in_order
 
 pytestmark = pytest.mark.ledger
 OPENED = datetime(2021, 4, 12, 4, tzinfo=UTC)

@@ -22,9 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timeseries.values import instant_text
+from trading.domain.cell_pieces import decimal_pieces, time_pieces
 from trading.domain.display import plain
 from trading.domain.money import MAX_UNITS, divide_half_even, from_units
 from trading.domain.position import in_risks
+from trading.domain.row_texts import CellFrame, CellPiece, joined
 from trading.domain.unit_columns import decimal_column, divided_half_even, unit_columns
 from trading.models import Excursion, Review, Trade, User
 from trading.operations.add_fill import add_fill
@@ -33,7 +35,7 @@ from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.void import void
-from trading.pages.export_text import csv_header, decimal_texts, time_texts
+from trading.pages.export_text import csv_header
 from trading.queries import trade_columns, trade_export
 
 RECORDED = Path(__file__).parent / "exported"
@@ -150,6 +152,10 @@ def test_an_export_that_is_broken_off_leaves_the_file_of_before(
     assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == ["trades.csv"]
 
 
+def texts_of(pieces: list[CellPiece], rows: int) -> list[str]:
+    return str(joined([*pieces, "\n"], rows), "utf-8").splitlines()
+
+
 AMOUNTS = st.one_of(st.integers(-(10**12), 10**12), st.integers(-MAX_UNITS, MAX_UNITS))
 
 
@@ -164,8 +170,10 @@ def test_columns_are_divided_as_single_numbers_are(pairs: list[tuple[int, int]])
 @given(st.lists(st.one_of(st.none(), AMOUNTS), min_size=1, max_size=20))
 def test_a_column_of_money_is_written_as_each_amount_is(amounts: list[int | None]) -> None:
     (units,), (is_there,) = unit_columns([amounts])
-    texts = decimal_texts(decimal_column(units, is_there, pa.decimal128(28, 8))).to_pylist()
-    assert texts == [None if amount is None else plain(from_units(amount)) for amount in amounts]
+    column = decimal_column(units, is_there, pa.decimal128(28, 8))
+    if any(is_there):  # else there is nothing to write
+        expected = ["null" if amount is None else f'"{plain(from_units(amount))}"' for amount in amounts]
+        assert texts_of(decimal_pieces(column, CellFrame('"', "null")), len(amounts)) == expected
 
 
 @given(
@@ -175,6 +183,6 @@ def test_a_column_of_money_is_written_as_each_amount_is(amounts: list[int | None
 def test_instants_are_written_as_python_writes_them(instants: list[datetime], name: str) -> None:
     aware = [instant.replace(tzinfo=UTC) for instant in instants]
     times, none = pa.array(aware, pa.timestamp("us", "UTC")), pa.array([False] * len(aware))
-    zone = ZoneInfo(name)
-    assert time_texts(times, none, zone).to_pylist() == [at.astimezone(zone).isoformat() for at in aware]
-    assert time_texts(times, none, None).to_pylist() == [instant_text(at) for at in aware]
+    zone, rows = ZoneInfo(name), len(aware)
+    assert texts_of(time_pieces(times, none, zone, zone), rows) == [at.astimezone(zone).isoformat() for at in aware]
+    assert texts_of(time_pieces(times, none, None, zone), rows) == [instant_text(at) for at in aware]

@@ -12,9 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trading.domain.money import SCALE, from_units
+from trading.domain.money import from_units
 
-PLACES = len(str(SCALE)) - 1
 NARROW_MAX = 2**54  # 180 million: a hundred times the sum of two is within 64 bits
 Units = NDArray[np.int64] | NDArray[np.object_]
 Truths = NDArray[np.bool_]
@@ -51,40 +50,3 @@ def decimal_column(units: Units, is_known: Truths, kind: pa.Decimal128Type) -> p
     halves[:, 0], halves[:, 1] = units, units >> 63
     bits = None if is_known.all() else pa.py_buffer(np.packbits(is_known, bitorder="little"))
     return pa.Array.from_buffers(kind, len(units), [bits, pa.py_buffer(halves)])
-
-
-def unit_texts(units: NDArray[np.int64], is_known: Truths | None = None) -> pa.StringArray:
-    """Return units as plain decimals (`display.plain`), null where they are not known; none is the least of 64 bits.
-
-    A table of characters is written column after column, and of each row those are kept that are no zeros at its ends.
-    """
-    magnitudes, places = np.abs(units), PLACES
-    while places and not (magnitudes % 10).any():
-        magnitudes, places = magnitudes // 10, places - 1
-    digits = max(len(str(int(magnitudes.max(initial=0)))), places + 1)
-    points = 1 if places else 0
-    characters = np.empty((len(units), 1 + digits + points), dtype=np.uint8)
-    is_kept = np.empty(characters.shape, dtype=bool)
-    characters[:, 0], is_kept[:, 0] = ord("-"), units < 0
-    rests, is_left = magnitudes, np.zeros(len(units), dtype=bool)  # whether a digit behind is kept
-    for place in range(digits):
-        column = digits + (points if place < places else 0) - place
-        tenths = rests // 10
-        digit = rests - 10 * tenths
-        characters[:, column] = digit + ord("0")
-        if place < places:
-            is_left = is_left | (digit != 0)
-            is_kept[:, column] = is_left
-        else:
-            is_kept[:, column] = True if place == places else rests != 0
-        rests = tenths
-    if points:
-        point = 1 + digits - places
-        characters[:, point], is_kept[:, point] = ord("."), is_left
-    if is_known is not None:
-        is_kept &= is_known[:, None]
-    offsets = np.concatenate(([0], np.cumsum(is_kept.sum(axis=1)))).astype(np.int32)
-    bits = None if is_known is None else pa.py_buffer(np.packbits(is_known, bitorder="little"))
-    return pa.Array.from_buffers(
-        pa.string(), len(units), [bits, pa.py_buffer(offsets), pa.py_buffer(characters[is_kept])]
-    )

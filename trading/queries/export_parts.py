@@ -53,10 +53,7 @@ class Picked:
 
     def places(self, keys: NDArray[np.int64]) -> pa.Int32Array:
         """Return for each trade the place of its row among rows by trade (ascending, each once), null without one."""
-        if not len(keys):
-            return pa.nulls(len(self), pa.int32())
-        places = np.minimum(np.searchsorted(keys, self.pks), len(keys) - 1)
-        return pa.array(places.astype(np.int32), mask=keys[places] != self.pks)
+        return pc.index_in(pa.array(self.pks), value_set=pa.array(keys))
 
 
 def reviews_of(picked: Picked) -> dict[str, pa.Array]:
@@ -67,7 +64,7 @@ def reviews_of(picked: Picked) -> dict[str, pa.Array]:
     places = picked.places(np.array(trades, dtype=np.int64))
 
     def column(cells: Sequence[str | None], indices: pa.Int32Array = places) -> pa.DictionaryArray:
-        return pa.DictionaryArray.from_arrays(indices, pa.array(cells, pa.string()))
+        return pa.array(cells, pa.string()).dictionary_encode().take(indices)
 
     reviewed = [REVIEWED if state == Review.State.DONE else TO_REVIEW for state in states]
     return {
@@ -125,7 +122,7 @@ def conditions_of(picked: Picked) -> pa.StringArray:
         keys, texts = fetched_columns(in_order)
         of, seen = np.array(keys, dtype=np.int64), pa.array(texts, pa.string())
     different, firsts, counts = np.unique(of, return_index=True, return_counts=True)
-    answers = _rewritten(seen.take(pa.array(firsts)))
+    answers = _rewritten(seen if len(different) == len(of) else seen.take(pa.array(firsts)))
     several = np.flatnonzero(counts > 1)
     if len(several):
         merged = answers.to_pylist()
@@ -135,7 +132,8 @@ def conditions_of(picked: Picked) -> pa.StringArray:
                 merged_conditions = {**json.loads(signal), **merged_conditions}
             merged[place] = json_text(merged_conditions)
         answers = pa.array(merged, pa.string())
-    return answers.take(picked.places(different)).fill_null("{}")
+    answers = answers.take(picked.places(different))
+    return answers.fill_null("{}") if answers.null_count else answers
 
 
 def _rewritten(texts: pa.StringArray) -> pa.StringArray:

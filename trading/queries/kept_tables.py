@@ -153,7 +153,7 @@ def is_worth_it(account: Account, rows: QuerySet[Model], *, at_most: int = sys.m
     ``at_most`` nothing is to be kept."""
     newest = _newest(rows.model)
     most = max(SOUGHT_MIN, newest // SOUGHT_SHARE)
-    return at_most >= newest > most and mark_of(account).sequence > 0 and rows[: most + 1].count() > most
+    return at_most >= newest > most and mark_of(account).sequence > 0 and rows.order_by()[: most + 1].count() > most
 
 
 def _newest(model: type[Model]) -> int:

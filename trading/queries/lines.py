@@ -7,7 +7,7 @@ one statement on the reader's own connection: whatever its transaction sees is i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
@@ -154,51 +154,17 @@ TEXT = LineColumn(_Word, pa.string())  # of which few are alike
 REAL = LineColumn(_Real, pa.float64())
 
 
-def tables_in_order(
-    rows: QuerySet[Model],
-    columns: Mapping[str, LineColumn],
-    at_a_time: int,
-    *,
-    repeats: Repeats = NO_REPEATS,
-    whole: Callable[[], pa.Table] | None = None,
-) -> Iterator[pa.Table]:
-    """Yield columns of some rows (`table_of`) in their order, of so many rows at a time, so that nobody has all of
-    them; ``columns`` has their keys (`pk`). ``whole`` returns a table that has them all, where one is kept.
-
-    The database brings keys in that order, and then the rows of some keys as one text: a text per row takes twice as
-    long. As long as it brings keys, SQLite shows the rows as they stood when it began.
-    """
-    every: _ByKey | None = None
-    for (keys,) in fetched_blocks(rows.values_list("pk"), at_a_time):
-        wanted = np.array(keys, dtype=np.int64)
-        if whole is not None and every is None:
-            every = _ByKey(whole())  # only now: what it has is at least as new as the keys
-        table = (every or _ByKey(_read_of_keys(rows, columns, repeats, wanted))).of(wanted)
-        if len(table):  # else all were taken away meanwhile, as those of a replay may be
-            yield table
+def keys_of(rows: QuerySet[Model]) -> NDArray[np.int64]:
+    """Return the keys of some rows, in no order."""
+    together = rows.order_by().values(group=Value(1)).annotate(keys=_Together(_Cell(F("pk")), joint=","))
+    texts = [text for text in together.values_list("keys", flat=True) if text]
+    return np.fromstring(",".join(texts), dtype=np.int64, sep=",")
 
 
-class _ByKey:
-    """A table whose rows are found by their keys (`pk`)."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self._table, self._keys = table, numbers(table["pk"])
-        self._order = np.argsort(self._keys)
-
-    def of(self, wanted: NDArray[np.int64]) -> pa.Table:
-        """Return the rows of some keys in their order, but for those that are not there."""
-        if not len(self._keys):
-            return self._table
-        places = np.minimum(np.searchsorted(self._keys, wanted, sorter=self._order), len(self._keys) - 1)
-        places = self._order[places]
-        places = places[self._keys[places] == wanted]
-        is_all = np.array_equal(places, np.arange(len(self._keys)))
-        return self._table if is_all else self._table.take(pa.array(places))
-
-
-def _read_of_keys(
+def table_of_keys(
     rows: QuerySet[Model], columns: Mapping[str, LineColumn], repeats: Repeats, keys: NDArray[np.int64]
 ) -> pa.Table:
+    """Return columns of the rows of some keys (`table_of`), and where they lie close together those between as well."""
     of_keys = rows_of_keys(rows.model._default_manager.order_by(), "pk", keys).values(group=Value(1))
     texts = of_keys.annotate(lines=_Together(_row_line(columns, repeats))).values_list("lines", flat=True)
     some = [_parsed([text], _alone(columns, repeats.few)) for text in texts if text]

@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 
 from trading.models import Account, Trade
 from trading.queries.kept_tables import KeptTable, is_most, is_worth_it, of_most
-from trading.queries.lines import DAY, INSTANT, TEXT, WHOLE, WORDS, Repeats, table_by_key, table_of, tables_in_order
+from trading.queries.lines import DAY, INSTANT, TEXT, WHOLE, WORDS, Repeats, table_by_key, table_of
+from trading.queries.tables_in_order import places_by, tables_in_order
 
 CODES = ("pk", "account_id", "strategy_id", "instrument_id")
 UNITS = (
@@ -25,6 +26,7 @@ COLUMNS = {
     "trading_day": DAY,
 }
 REPEATS = Repeats(few=("account_id", "strategy_id", "instrument_id", "side", "state", "flags", "exit_reason"))
+OLDEST_FIRST = ("opened_at", "pk")
 STAGE = "reading trades"
 ROWS_AT_A_TIME = 20_000
 KEPT_MAX = 300_000  # of more trades all columns at once would take more memory than a file of any size needs
@@ -35,17 +37,22 @@ def trades_in_order(trades: QuerySet[Trade], account: Account | None) -> Iterato
     plain = trades.select_related(None).prefetch_related(None)
     is_kept = account is not None and is_worth_it(account, plain, at_most=KEPT_MAX)
     whole = partial(TRADES.of, account) if account is not None and is_kept else None
-    return tables_in_order(plain, COLUMNS, ROWS_AT_A_TIME, repeats=REPEATS, whole=whole)
+    is_by_time = plain.query.order_by == OLDEST_FIRST and plain.query.standard_ordering
+    by = OLDEST_FIRST if is_by_time else ()
+    return tables_in_order(plain, COLUMNS, ROWS_AT_A_TIME, repeats=REPEATS, whole=whole, by=by)
 
 
 def read_trades(account: Account, keys: Collection[int] | None) -> pa.Table:
-    """Return an account's trades, those with some keys or (None) all, as they stand in the ledger, in no order."""
+    """Return an account's trades as they stand in the ledger: those with some keys, or (None) all, the oldest first, so
+    that most of a file's blocks are stretches of what is kept."""
     rows = Trade.objects.filter(account=account)
     if keys is not None:
         return table_of(rows.filter(pk__in=keys), COLUMNS, by=(), stage=STAGE, repeats=REPEATS)
     if is_most(Trade, account):
-        return table_by_key(of_most(Trade.objects.all(), account), COLUMNS, stage=STAGE, repeats=REPEATS)
-    return table_of(rows, COLUMNS, by=("trading_day",), stage=STAGE, repeats=REPEATS)
+        table = table_by_key(of_most(Trade.objects.all(), account), COLUMNS, stage=STAGE, repeats=REPEATS)
+    else:
+        table = table_of(rows, COLUMNS, by=("trading_day",), stage=STAGE, repeats=REPEATS)
+    return table.take(pa.array(places_by(table, OLDEST_FIRST)))
 
 
-TRADES = KeptTable("trades", repr((list(COLUMNS), REPEATS)), read_trades, "pk")
+TRADES = KeptTable("trades", repr((list(COLUMNS), REPEATS, OLDEST_FIRST)), read_trades, "pk")

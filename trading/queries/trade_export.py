@@ -16,7 +16,7 @@ from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from numpy.typing import NDArray
 
 from trading.domain import averages
@@ -34,7 +34,7 @@ from trading.queries.export_parts import Picked, conditions_of, excursions_of, r
 from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
 from trading.queries.results import BREAKEVEN, LOSS, WIN
-from trading.queries.trade_columns import CODES, UNITS, trades_in_order
+from trading.queries.trade_columns import CODES, OLDEST_FIRST, UNITS, trades_in_order
 
 HEADER = (
     "account", "currency", "trade_id", "strategy", "symbol", "side", "state", "result",
@@ -74,9 +74,11 @@ def exported(selection: Selection) -> QuerySet[Trade]:
     """Return the trades that were opened on the days chosen, void ones too, the oldest first."""
     if selection.first is None or selection.last is None:
         return Trade.objects.none()
-    trades = Trade.objects.filter(**selection.cut.lookups()).order_by("opened_at", "pk")
-    outside = Q(trading_day__lt=selection.first) | Q(trading_day__gt=selection.last)
-    if not trades.filter(outside).exists():  # then an index alone tells their order
+    trades = Trade.objects.filter(**selection.cut.lookups()).order_by(*OLDEST_FIRST)
+    of_strategy = trades.order_by().filter(strategy=OuterRef("pk"))  # an index has the days of each in their order
+    before = Exists(of_strategy.filter(trading_day__lt=selection.first))
+    after = Exists(of_strategy.filter(trading_day__gt=selection.last))
+    if not Strategy.objects.filter(before | after).exists():  # then an index alone tells their order
         return trades
     return trades.filter(trading_day__gte=selection.first, trading_day__lte=selection.last)
 
@@ -92,7 +94,8 @@ def export_blocks(trades: QuerySet[Trade], account: Account | None = None) -> It
 
 
 def _block(table: pa.Table, names: _Names, estimates: Mapping[int, Decimal | None]) -> ExportBlock:
-    columns = {name: table[name].combine_chunks() for name in table.column_names}
+    whole = table.combine_chunks()
+    columns = {name: whole[name].chunk(0) for name in whole.column_names}
     pks, accounts, strategies, traded = (columns[name].to_numpy() for name in CODES)
     sides, states, flags = (columns[name] for name in ("side", "state", "flags"))
     opened_at, closed_at = (columns[name].cast(TYPES[ColumnKind.TIME]) for name in DATED)
@@ -198,14 +201,16 @@ class _Names:
         return _looked_up(keys, lambda pk: self.instruments[pk][0])
 
     def multipliers(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-        different, places = np.unique(keys, return_inverse=True)
-        return np.array([self.instruments[pk][1] for pk in different.tolist()], dtype=np.int64)[places.reshape(-1)]
+        coded = pa.array(keys).dictionary_encode()
+        different = np.array([self.instruments[pk][1] for pk in coded.dictionary.to_pylist()], dtype=np.int64)
+        multipliers: NDArray[np.int64] = different[coded.indices.to_numpy()]
+        return multipliers
 
 
 def _looked_up(keys: NDArray[np.int64], name_of: Callable[[int], str]) -> pa.DictionaryArray:
-    different, places = np.unique(keys, return_inverse=True)
-    words = pa.array(map(name_of, different.tolist()), pa.string())
-    return pa.DictionaryArray.from_arrays(places.reshape(-1).astype(np.int32), words)
+    coded = pa.array(keys).dictionary_encode()
+    words = pa.array(map(name_of, coded.dictionary.to_pylist()), pa.string())
+    return pa.DictionaryArray.from_arrays(coded.indices, words)
 
 
 def _is(texts: pa.DictionaryArray, holds: Callable[[str], bool]) -> Truths:

@@ -119,14 +119,16 @@ class Command(VeloxCommand):
             write_file(output_path(self.output), lambda file: write_parquet(file, TRADES.header, blocks, TRADES.kinds))
             return
         if self.form == "csv":
-            parts: Iterator[bytes] = chain([csv_header(TRADES.header).encode()], written_beside(csv_lines, blocks))
+            parts: Iterator[bytes | memoryview] = chain(
+                [csv_header(TRADES.header).encode()], written_beside(csv_lines, blocks)
+            )
         else:
             parts = _json_parts({**head, "totals": totals_of(trades).as_dict()}, blocks)
         if self.output is not None:
             write_file(output_path(self.output), lambda file: file.writelines(parts))
             return
         for lines in parts:
-            self.stdout.write(lines.decode(), ending="")
+            self.stdout.write(str(lines, "utf-8"), ending="")
 
     def _emit_rows(self, export: Export, rows: Sequence[tuple[Any, ...]], head: ReportHead) -> None:
         """Write rows in the format asked for: every column for other tools, for people those that fit a screen."""
@@ -147,11 +149,11 @@ class Command(VeloxCommand):
         self.emit(report)
 
 
-def _json_parts(head: Mapping[str, Any], blocks: Iterable[ExportBlock]) -> Iterator[bytes]:
+def _json_parts(head: Mapping[str, Any], blocks: Iterable[ExportBlock]) -> Iterator[bytes | memoryview]:
     """Yield one JSON object in parts: the head, and the trades as a list."""
     yield f'{to_json(head).removesuffix("}")}, "trades": ['.encode()
     for number, objects in enumerate(written_beside(json_objects, blocks)):
-        yield (b", " if number else b"") + objects
+        yield from (b", ", objects) if number else (objects,)
     yield b"]}\n"
 
 
