@@ -61,12 +61,12 @@ class _HalvesField(_Base):
         return whole_sum(value)
 
 
-def whole_sum(value: str | int | None) -> int | None:
+def whole_sum(total: str | int | None) -> int | None:
     """Return the int that a `UnitsSum` is, as the database hands it over."""
-    if isinstance(value, str):
-        high, low = map(int, value.split(" "))
+    if isinstance(total, str):
+        high, low = map(int, total.split(" "))
         return (high << 32) + low
-    return None if value is None else int(value)
+    return None if total is None else int(total)
 
 
 def text(path: str) -> Cast:

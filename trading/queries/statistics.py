@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import accumulate
+from operator import add
 
 from django.conf import settings
 from django.db.models import Max, Min, Sum
@@ -133,11 +134,11 @@ def totals_by(account: Account, first: date, last: date, cut: str) -> list[PartT
     sums = {f"{name}_sum": UnitsSum(name) for name in _MONEY_SUMS} | {f"{name}_sum": Sum(name) for name in _COUNT_SUMS}
     read = fetched_columns(rows.annotate(**sums).order_by(*columns).values_list(*columns, *sums))
     names, money, counts = read[: len(columns)], read[len(columns) : -len(_COUNT_SUMS)], read[-len(_COUNT_SUMS) :]
-    addends = [*([whole_sum(value) or 0 for value in column] for column in money), *counts]
+    addends = [*([whole_sum(total) or 0 for total in column] for column in money), *counts]
     totals: dict[str, list[int]] = {}
     for key, *row in zip(map(key_of, *names), *addends, strict=True):
         so_far = totals.get(key)
-        totals[key] = row if so_far is None else [one + other for one, other in zip(so_far, row, strict=True)]
+        totals[key] = row if so_far is None else list(map(add, so_far, row))
     parts: list[PartTotals] = []
     for key, (gross, charges, profit, loss, wins, losses, breakevens, unknown) in totals.items():
         outcomes = Outcomes(wins, losses, breakevens, profit, loss)
