@@ -78,6 +78,11 @@ def parse_name(name: Input, field: str, max_bytes: int = NAME_BYTES_MAX) -> str:
     return str(name)
 
 
+def parse_timeframe(timeframe: Input) -> str:
+    """Return the timeframe of indicators, for which any name will do; "" is none. Raises InvalidValue."""
+    return "" if isinstance(timeframe, str) and not timeframe else parse_name(timeframe, "timeframe")
+
+
 def parse_word(word: Input, field: str, words: tuple[str, ...]) -> str:
     """Return the word where it is one of these. Raises InvalidValue."""
     if word not in words:
@@ -116,6 +121,13 @@ def parse_time(moment: Input, zone: ZoneInfo, now_ns: int, field: str) -> int:
     return instant
 
 
+def no_nat(moment: datetime, field: str) -> datetime:
+    """Return the datetime. Raises InvalidValue for pandas' NaT, which is a datetime by its class and has no year."""
+    if isinstance(moment.year, float):
+        raise _refuse(field, "must not be NaT")
+    return moment
+
+
 def ns_by_magnitude(count: int) -> int:
     """Return in ns a count of s, ms, µs or ns since 1970, whose magnitude tells its unit."""
     power: int = next((power for bound, power in MAGNITUDES if count < bound), 0)
@@ -130,7 +142,7 @@ def wall_offset_us(naive: datetime, zone: ZoneInfo) -> int | None:
 
 
 def _instant(moment: datetime, zone: ZoneInfo, field: str) -> int:
-    if moment.year < FIRST_YEAR:
+    if no_nat(moment, field).year < FIRST_YEAR:
         raise _too_old(field)
     naive = moment.replace(tzinfo=None)
     offset = moment.utcoffset()

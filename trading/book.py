@@ -64,6 +64,7 @@ def open_positions(account: str, last_ticks: LastTicks, *, since_ns: int) -> lis
 
 def position_of(account: str, strategy_id: str, symbol: str, last_ticks: LastTicks, *, since_ns: int) -> Position:
     """Return the sum of the strategy's open trades in the symbol. Raises: as `open_positions`."""
+    strategy_id = parse_name(strategy_id, "strategy_id")
     name = parse_name(symbol, "symbol").removeprefix(f"{settings.VELOX_EXCHANGE}:")  # the ledger may not be asked
 
     def from_copy(entry: Copy) -> Position:

@@ -351,9 +351,9 @@ class DataManager:
         return self.telemetry.query_sql(text, params, timeout)
 
     def get_market_day(self, symbol: str, at: datetime) -> MarketDay:
-        """Return the symbol's trading day at an aware instant: its session, and whether it can be traded.
+        """Return the symbol's trading day at an instant (naive: desk time): its session, and whether it can be traded.
 
-        Raises: InvalidValue for what is no symbol of a known exchange.
+        Raises: InvalidValue for what is no datetime, and for what is no symbol of a known exchange.
         """
         return at_the_ledger(ask, market_day, symbol, at)
 

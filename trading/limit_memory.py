@@ -66,7 +66,7 @@ class LimitMemory:
             return self._answer(parse_name(strategy_id, "strategy_id"), None, is_fresh=False)
         if (seen, is_fresh) != self._answered:
             self._answers, self._answered = {}, (seen, is_fresh)
-        answer = self._answers.get(strategy_id)
+        answer = self._answers.get(strategy_id) if isinstance(strategy_id, str) else None
         if answer is None:
             answer = self._answer(parse_name(strategy_id, "strategy_id"), seen, is_fresh=is_fresh)
             self._answers[strategy_id] = answer

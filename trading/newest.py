@@ -191,7 +191,7 @@ def _newest_points(account: str, *_: object) -> NewestPoints:
 
 def names_of(symbols: Iterable[str]) -> list[str]:
     """Return symbols as parsed names. Raises: InvalidValue for a text in place of a list, and for what is no name."""
-    if isinstance(symbols, str):
+    if isinstance(symbols, str) or not isinstance(symbols, Iterable):
         raise InvalidValue(f"symbols is {symbols!r}.", field="symbols", hint="Give a list of symbols.")
     return [parse_name(symbol, "symbol") for symbol in symbols]
 

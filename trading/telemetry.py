@@ -24,7 +24,7 @@ from timeseries.recording.marked import Marker
 from timeseries.recording.payloads import parse_indicators
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.shipping import pump
-from timeseries.values import Instant, Number, parse_name, parse_time
+from timeseries.values import Instant, Number, no_nat, parse_name, parse_time, parse_timeframe
 from trading import summon
 from trading.domain.periods import parse_period
 from trading.domain.values import Indicators
@@ -40,6 +40,7 @@ from trading.signed_prices import SignedPrices
 from trading.symbol_names import SymbolNames
 from trading.transactions import ask
 
+SECONDS_MAX = 1e6
 _FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
 
 
@@ -93,13 +94,13 @@ class Telemetry:
 
     def query_flux(self, text: str, parameters: Mapping[str, Any] | None, timeout: float) -> pa.Table:
         """Return the store's answer to a question in Flux, within this many seconds."""
-        limit = parse_seconds(timeout, "timeout")
-        return self.reader.store.query_flux(text, dict(parameters or {}), timeout=limit)
+        question, named = parse_question(text, parameters)
+        return self.reader.store.query_flux(question, named, timeout=parse_seconds(timeout, "timeout"))
 
     def query_sql(self, text: str, parameters: Mapping[str, Any] | None, timeout: float) -> pa.Table:
         """Return the store's answer to one SELECT, within this many seconds."""
-        limit = parse_seconds(timeout, "timeout")
-        return self.reader.store.query_sql(text, dict(parameters or {}), timeout=limit)
+        question, named = parse_question(text, parameters)
+        return self.reader.store.query_sql(question, named, timeout=parse_seconds(timeout, "timeout"))
 
     # -- recording ---------------------------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ class Telemetry:
         kept = self.recorder.indicators(symbol, values, at=instant, timeframe=timeframe, marker=marker)
         if kept:
             moment = parse_time(instant, self.zone, time.time_ns(), "at")
-            series = (parse_name(symbol, "symbol"), timeframe and parse_name(timeframe, "timeframe"))
+            series = (parse_name(symbol, "symbol"), parse_timeframe(timeframe))
             before = self._indicators.get(series)
             if before is None or before["exchange_time"] <= moment:
                 self._indicators[series] = {"exchange_time": moment, "values": parse_indicators(values)}
@@ -177,7 +178,7 @@ class Telemetry:
 
     def latest_indicators_of(self, symbols: Iterable[str], timeframe: str) -> dict[str, Indicators]:
         """Return the newest values of each symbol that has some; hot state and store are asked once for all."""
-        timeframe = timeframe and parse_name(timeframe, "timeframe")
+        timeframe = parse_timeframe(timeframe)
         own = {name: self._indicators.get((name, timeframe)) for name in names_of(symbols)}
         newest, fault = self.newest.of(INDICATORS, own, timeframe=timeframe)
         if fault is not None:
@@ -273,7 +274,7 @@ class Telemetry:
     def _bound(self, instant: Instant, field: str) -> int:
         """Return one bound as ns UTC within an int64. Raises: InvalidValue for another type."""
         if isinstance(instant, datetime):
-            aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=self.zone)
+            aware = instant if no_nat(instant, field).tzinfo is not None else instant.replace(tzinfo=self.zone)
             since = aware - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
             exact = (since // timedelta(microseconds=1)) * 1000 + int(getattr(instant, "nanosecond", 0))
         elif isinstance(instant, int | np.integer) and not isinstance(instant, bool):
@@ -319,8 +320,17 @@ def _observed() -> Iterator[None]:
         wiring.observe("points_read", time.perf_counter() - started)
 
 
+def parse_question(text: str, parameters: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    """Return a free question and its parameters by name. Raises: InvalidValue."""
+    if not isinstance(text, str) or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InvalidValue(f"text is {text!r:.60}.", field="text", hint="Give the question as text.")
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise InvalidValue(f"params is {parameters!r:.60}.", field="params", hint="Give a dict of names and values.")
+    return text, dict(parameters or {})
+
+
 def parse_seconds(seconds: Number, field: str) -> float:
-    """Return a number of seconds, 0 or more. Raises: InvalidValue."""
+    """Return a number of seconds, 0 or more, and no more than a thread can wait. Raises: InvalidValue."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
         raise InvalidValue(f"{field} is {seconds!r}.", field=field, hint="Give a number of seconds, 0 or more.")
-    return float(seconds)
+    return min(float(seconds), SECONDS_MAX)

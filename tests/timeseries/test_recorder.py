@@ -14,6 +14,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -322,13 +324,15 @@ def test_the_time_goes_by_the_feeds_own_name_where_that_is_certain(tmp_path: Pat
         "ANGEL": {"exchange_timestamp": OPEN_NS // 10**6},
         "FYERS": {"exch_feed_time": OPEN_NS // 10**9},
         "BOTH": {"exchange_timestamp": OPEN - timedelta(seconds=5), "timestamp": OPEN},
+        "NULL": {"timestamp": None, "exchange_timestamp": OPEN},
+        "NONE": {"exchange_timestamp": None, "exch_feed_time": OPEN_NS // 10**9},
         "ODD": {"exchange_timestamp": "09:15:00"},
         "NEVER": {"exchange_timestamp": datetime(1970, 1, 1, 5, 30)},
     }
     for step in range(3):
         for symbol, stamp in stamps.items():
             assert desk.tick(symbol, {"ltp": 5 + step, **stamp})
-        assert desk.ticks([{"symbol": symbol, "ltp": 8, **stamp} for symbol, stamp in stamps.items()]).accepted == 7
+        assert desk.ticks([{"symbol": symbol, "ltp": 8, **stamp} for symbol, stamp in stamps.items()]).accepted == 9
         for symbol, stamp in stamps.items():
             columns = {key: [value] * 2 for key, value in stamp.items()}
             assert desk.ticks({"ltp": [5.0, 6.0], **columns}, symbol=symbol).accepted == 2
@@ -336,6 +340,33 @@ def test_the_time_goes_by_the_feeds_own_name_where_that_is_certain(tmp_path: Pat
     for point in stored(tmp_path):
         times.setdefault(point["symbol"], set()).add(point["exchange_time"])
     assert times == {symbol: {NOW if symbol in ("ODD", "NEVER") else OPEN_NS} for symbol in stamps}
+    desk.close()
+
+
+@pytest.mark.parametrize("given", [pd.NaT, np.datetime64("NaT")], ids=["pandas", "numpy"])
+def test_a_row_whose_time_is_nat_costs_no_other(tmp_path: Path, given: Any) -> None:
+    desk = recorder(tmp_path)
+    rows = [{"symbol": "A", "ltp": 5.0 + row, "timestamp": given if row == 1 else OPEN} for row in range(3)]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    for batch in (rows, columns, pd.DataFrame(rows).to_dict("records"), pd.DataFrame(rows).to_dict("list")):
+        answer = desk.ticks(batch)
+        assert (answer.accepted, [row[:2] for row in answer.rejected]) == (2, [(1, "invalid_value")])
+    with pytest.raises(InvalidValue, match="NaT") as refused:
+        desk.tick("A", {"ltp": 5}, given)
+    assert refused.value.field == "at"
+    desk.close()
+
+
+@pytest.mark.parametrize(
+    "ticks", ["A", b"A", None, pd.DataFrame({"symbol": ["A"]}), pa.table({"symbol": ["A"]})],
+    ids=["text", "bytes", "none", "frame", "arrow"],
+)  # fmt: skip
+def test_what_is_neither_rows_nor_a_dict_of_columns_is_refused_as_a_whole(tmp_path: Path, ticks: Any) -> None:
+    desk = recorder(tmp_path)
+    with pytest.raises(InvalidValue, match="dict of columns") as refused:
+        desk.ticks(ticks)
+    assert (refused.value.field, "to_dict" in refused.value.hint) == ("ticks", True)
+    assert list(tmp_path.iterdir()) == []
     desk.close()
 
 

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from django.db import connections
@@ -29,6 +30,7 @@ from trading.data_manager import DataManager
 from trading.domain.values import Position, Signal, Trade
 from trading.errors import (
     FlushTimeout,
+    InvalidValue,
     LedgerBusy,
     LedgerNotReady,
     RecorderClosed,
@@ -302,6 +304,22 @@ class TestReadings:
         assert len(table) == (12 if every == "1m" else 3)
         assert dm.get_candles([], every, *hours).schema == table.schema
 
+    def test_a_market_day_is_of_any_instant_a_naive_one_at_the_desk(self, dm: DataManager) -> None:
+        day = dm.get_market_day("TCS", MORNING)
+        assert dm.get_market_day("TCS", datetime(2024, 3, 15, 9, 30)) == day
+        for odd in (
+            None,
+            "2024-03-15",
+            date(2024, 3, 15),
+            5,
+            datetime.min,
+            datetime.max,
+            datetime.max.replace(tzinfo=UTC),
+        ):
+            with pytest.raises(InvalidValue) as refused:
+                dm.get_market_day("TCS", odd)  # type: ignore[arg-type]
+            assert refused.value.field == "at"
+
     @pytest.mark.parametrize("every", EVERY)
     def test_candles_of_every_length_hold_the_tick(self, dm: DataManager, every: str) -> None:
         dm.process_tick("TCS", {"ltp": 7}, at=MORNING)
@@ -386,6 +404,53 @@ class TestFaults:
         assert dm.get_trade("T1").state == "OPEN"
 
     @pytest.mark.ledger
+    @pytest.mark.parametrize("odd", [None, 5, 1.5, [], {}, b"A", " ", "A\nB", "\ud800"], ids=ascii)
+    def test_what_is_no_name_is_refused_by_every_question_and_costs_the_next_nothing(
+        self, dm: DataManager, odd: Any
+    ) -> None:
+        questions: dict[str, Callable[[], object]] = {
+            "timeframe": lambda: dm.get_indicators("TCS", timeframe=odd),
+            "timeframe of many": lambda: dm.get_indicators_of(["TCS"], timeframe=odd),
+            "strategy_id": lambda: dm.get_position(odd, "TCS"),
+            "strategy_id of limits": lambda: dm.limits(odd),
+            "symbol": lambda: dm.get_latest_ticks([odd]),
+            "text": lambda: dm.query_sql(odd),
+        }
+        for field, question in questions.items():
+            with pytest.raises(InvalidValue) as refused:
+                question()
+            assert refused.value.field == field.split()[0]
+        assert dm.get_indicators("INFY") is None
+
+    @pytest.mark.parametrize("odd", [None, 5, 1.5, "TCS"], ids=repr)
+    def test_what_is_no_list_and_no_dict_is_refused(self, dm: DataManager, odd: Any) -> None:
+        for question in (dm.get_latest_ticks, dm.get_indicators_of):
+            with pytest.raises(InvalidValue) as refused:
+                question(odd)
+            assert refused.value.field == "symbols"
+        if odd is not None:
+            with pytest.raises(InvalidValue) as refused:
+                dm.query_sql("SELECT 1", odd)
+            assert refused.value.field == "params"
+
+    def test_a_question_without_a_limit_is_answered(self, dm: DataManager) -> None:
+        assert dm.query_sql("SELECT 1 AS one", timeout=float("inf")).to_pydict() == {"one": [1]}
+
+    def test_nat_is_refused_wherever_a_time_is_given(self, dm: DataManager) -> None:
+        nat: Any = pd.NaT
+        calls: list[Callable[[], object]] = [
+            lambda: opened(dm, entry_time=nat),
+            lambda: dm.get_trades(start=nat),
+            lambda: dm.get_ticks("TCS", nat, MORNING),
+            lambda: dm.get_candles("TCS", "1m", MORNING, nat),
+            lambda: dm.get_market_day("TCS", nat),
+            lambda: dm.get_daily_summary(nat),
+            lambda: dm.cache_indicators("TCS", {"rsi": 1}, at=nat),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidValue, match="NaT"):
+                call()
+
     def test_every_error_has_a_code_and_a_hint(self, dm: DataManager) -> None:
         with pytest.raises(VeloxError) as caught:
             dm.get_trade("T9")

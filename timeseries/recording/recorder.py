@@ -42,6 +42,7 @@ from timeseries.values import (
     any_symbol,
     parse_name,
     parse_time,
+    parse_timeframe,
     parse_word,
 )
 
@@ -123,8 +124,13 @@ class Recorder(TickRecorder):
             InvalidValue: the input as a whole makes no sense.
             SourceBusy, RecorderClosed: as in `tick`.
         """
-        if not isinstance(rows, Mapping | Iterable):
-            raise InvalidValue("ticks are a list of dicts, or a dict of columns.", field="ticks")
+        is_list = isinstance(rows, Iterable) and not isinstance(rows, str | bytes) and not hasattr(rows, "columns")
+        if not isinstance(rows, Mapping) and not is_list:
+            raise InvalidValue(
+                f"ticks are a list of dicts, or a dict of columns, not {type(rows).__name__}.",
+                field="ticks",
+                hint='Of a pandas frame give frame.to_dict("list"), of an Arrow table table.to_pydict().',
+            )
         whole = given_columns(rows, symbol) if isinstance(rows, Mapping) else list(rows)
         accepted, rejected, received = 0, [], self._clock()
         for start in range(0, whole.length if isinstance(whole, TickColumns) else len(whole), ROWS_AT_ONCE):
@@ -147,7 +153,7 @@ class Recorder(TickRecorder):
     ) -> bool:
         """Record named numbers of a symbol at an instant (None: the clock). Answers and raises as `tick`."""
         name = self.parse_symbol(symbol)
-        frame = "" if timeframe == "" else parse_name(timeframe, "timeframe")
+        frame = parse_timeframe(timeframe)
         text = indicators_text(parse_indicators(values))
         return self._record(INDICATORS, (self.account, name, frame), text, at, marker)
 
@@ -301,7 +307,7 @@ class Recorder(TickRecorder):
     ) -> bool:
         """Record one point of JSON fields at an instant (None: the clock)."""
         received = self._clock()
-        instant = received if at is None else parse_time(at, self.zone, received, "timestamp")
+        instant = received if at is None else parse_time(at, self.zone, received, "at")
         try:
             with self.writing(measurement) as lane:
                 series = lane.ordinals.series(key, run=self.replay_start(lane))

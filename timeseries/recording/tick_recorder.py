@@ -153,6 +153,8 @@ class TickRecorder(SourceUser):
         except KeyError:  # as many keys, but another one in place of the time's
             return self._tick(symbol, tick, at)
         if instant is None:
+            if at is None and shape.time:  # another key may have the time
+                return self._tick(symbol, tick, at)
             instant = received
         elif type(instant) is not int:
             if type(instant) is not datetime:
@@ -340,14 +342,15 @@ class TickRecorder(SourceUser):
         A bar's instant is its end: its stamp, unless bars are stamped at their start; a day's is the next midnight.
         """
         received = self._clock()
+        field = "at"
         if at is None:
-            at = tick.get(TIMESTAMP)
+            at, field = tick.get(TIMESTAMP), TIMESTAMP
         if at is not None:
             if bar and type(at) is date:
                 noon = datetime.combine(at, NOON, self.zone)
-                parse_time(noon, self.zone, received, TIMESTAMP)
+                parse_time(noon, self.zone, received, field)
                 return at, received, day_end(at, self.zone)
-            instant = parse_time(at, self.zone, received, TIMESTAMP)
+            instant = parse_time(at, self.zone, received, field)
             if bar and self.bar_period >= DAY_NS:
                 instant = day_end(utc(instant).astimezone(self.zone).date(), self.zone)
             elif bar:

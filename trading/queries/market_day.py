@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime
 
+from trading.errors import InvalidValue
 from trading.models import Instrument
 from trading.queries.instruments import find_instrument
+from trading.queries.period import instant_of
 from trading.queries.sessions import calendar_of_symbol
 
 
@@ -25,9 +27,12 @@ class MarketDay:
 
 
 def market_day(symbol: str, at: datetime) -> MarketDay:
-    """Return the trading day of an aware instant."""
+    """Return the trading day of an instant; a naive one is in the desk's zone. Raises: InvalidValue."""
+    at = instant_of(at, "at")
+    if not MINYEAR < at.year < MAXYEAR:
+        raise InvalidValue(f"at is {at}.", field="at", hint="Give a time whose day has a day before and after it.")
     calendar = calendar_of_symbol(symbol)
-    day = calendar.day_of(at.astimezone(UTC))
+    day = calendar.day_of(at)
     starts_at, ends_at = calendar.bounds(day)
     session = calendar.session_at(at) or calendar.continuous(day)
     opens_at, closes_at = (session.opens_at, session.closes_at) if session else (None, None)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from timeseries.values import no_nat
 from trading.errors import InvalidValue
 
 EARLIEST = date(2000, 1, 1)  # nothing is recorded before
@@ -62,7 +63,7 @@ def parse_day(value: date | datetime | str) -> date:
 
 def _day(value: date | datetime | str) -> date:
     if isinstance(value, datetime):
-        return desk_date(value) if value.tzinfo is not None else value.date()
+        return desk_date(value) if no_nat(value, "date").tzinfo is not None else value.date()
     if isinstance(value, date):
         return value
     try:
@@ -92,11 +93,14 @@ def bounds(start: datetime | None, stop: datetime | None) -> tuple[datetime | No
 
 
 def _instant(value: datetime | None, field: str) -> datetime | None:
-    if value is None:
-        return None
+    return None if value is None else instant_of(value, field)
+
+
+def instant_of(value: datetime, field: str) -> datetime:
+    """Return a datetime as aware UTC; a naive one is in the desk's zone. Raises: InvalidValue for anything else."""
     if not isinstance(value, datetime):
         raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give a datetime.")
-    aware = value if value.tzinfo is not None else value.replace(tzinfo=desk_zone())
+    aware = value if no_nat(value, field).tzinfo is not None else value.replace(tzinfo=desk_zone())
     try:
         return aware.astimezone(UTC)
     except OverflowError:  # the first and the last day of the calendar have no room for an offset

@@ -67,12 +67,12 @@ def ask(
         try:
             statements = connection.extract_statements(text)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise InvalidValue("A question is one SELECT.", hint="Nothing is written through it.")
+                raise InvalidValue("A question is one SELECT.", field="text", hint="Nothing is written through it.")
             return connection.sql(text, params=dict(parameters)).to_arrow_table()
         except (duckdb.IOException, duckdb.InterruptException):
             raise
         except duckdb.Error as error:
-            raise InvalidValue(f"DuckDB refuses the question: {error}") from error
+            raise InvalidValue(f"DuckDB refuses the question: {error}", field="text") from error
 
 
 @contextmanager
