@@ -131,6 +131,7 @@ def open_pump() -> Pump:
         open_spool(),
         open_store(),
         keep_shipped_days=settings.VELOX_KEEP_SHIPPED_DAYS or 0,
+        max_bytes=settings.VELOX_SPOOL_MAX_BYTES,
         observe=partial(observe, "shipping"),
         archive=None if archive is None else partial(archive_days, archive),
     )

@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from tests.timeseries.batches import DAY, SECOND, at
 from tests.timeseries.desks import Desk, desk_in
-from timeseries.errors import FlushTimeout, StoreUnavailable
+from timeseries.errors import FlushTimeout, SpoolFull, StoreUnavailable
 from timeseries.measurements import TICKS, PointBatch
 from timeseries.shipping import clearing, pump
 from timeseries.spool.bell import Bell
+from timeseries.spool.disk_space import Room, Space
 from timeseries.stores.base import PointQuery, Refusal
 
 OPEN = at("2021-04-12 09:15")
@@ -491,3 +493,39 @@ class TestFlushInTime:
         desk.pump._draining.join()
         assert len(desk.store.batches) == 1
         assert points(desk)["spooled"] == 8
+
+
+def test_kept_segments_make_room_the_oldest_first_before_a_tick_is_refused(desk: Desk) -> None:
+    record(desk, 300, segment_bytes=4096)
+    desk.recorder(source="other", segment_bytes=4096).close()
+    desk.pump.drain(10)
+    (lane,) = desk.spool.lanes()
+    written = [segment.name for segment in sorted(lane.folder.glob("*.seg"))]
+    room = Room(desk.spool.root)
+    used = room.used()
+    desk.pump.max_bytes = used * 2
+    desk.pump.make_room(desk.clock())
+    assert room.used() == used  # half of the limit is theirs
+    desk.pump.max_bytes = used
+    with pytest.raises(SpoolFull, match="The spool holds"):
+        Room(desk.spool.root, max_bytes=used).claim(4096)
+    desk.clock.move(16)
+    desk.pump.run_once()
+    left = [segment.name for segment in sorted(lane.folder.glob("*.seg"))]
+    assert 0 < room.used() <= used // 2
+    assert left == written[-len(left) :]
+    Room(desk.spool.root, max_bytes=used).claim(4096)
+    assert closes(desk) == [float(n) for n in range(1, 301)]
+    assert points(desk) == {"accepted": 300, "stored": 300, "spooled": 0, **NONE}
+
+
+def test_a_disk_that_runs_full_takes_the_room_of_every_kept_segment_and_of_none_that_waits(desk: Desk) -> None:
+    record(desk, 300, segment_bytes=4096)
+    desk.pump.drain(10)
+    record(desk, 100, 300, segment_bytes=4096)
+    full = Space(used=8192, limit=2**40, free=0, reserve=2**40)
+    with mock.patch.object(Room, "space", return_value=full):
+        desk.pump.make_room(desk.clock())
+    assert points(desk) == {"accepted": 400, "stored": 300, "spooled": 100, **NONE}
+    desk.pump.drain(10)
+    assert closes(desk) == [float(n) for n in range(1, 401)]

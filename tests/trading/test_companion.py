@@ -27,6 +27,7 @@ from tests.waiting import until
 from timeseries import wiring
 from timeseries.shipping import pump
 from timeseries.shipping.pump import Pump
+from timeseries.spool.disk_space import Room, Space
 from trading import summon
 from trading.companion import companion as module
 from trading.companion.companion import Companion, Job
@@ -426,6 +427,19 @@ class TestShip:
         out, err = io.StringIO(), io.StringIO()
         call_command("ship", stdout=out, stderr=err)
         assert out.getvalue() == "11 points stored, 0 waiting.\n"  # ten ticks and one execution
+
+    def test_a_spool_full_of_what_waits_is_shipped_before_the_journal(
+        self, alone: None, ledger: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with DataManager() as dm:
+            dm.process_tick("TCS", {"ltp": 1})
+            dm.open_position("T1", "ema", "TCS", 5, 10, 10**18)
+        monkeypatch.setattr(Room, "space", lambda room: Space(used=2, limit=1, free=2**40, reserve=0))
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.raises(SystemExit) as left:
+            call_command("ship", stdout=out, stderr=err)
+        assert (left.value.code, out.getvalue()) == (1, "1 points stored, 0 waiting.\n")
+        assert "1 rows of the journal are not among them yet" in err.getvalue()
 
     def test_what_comes_meanwhile_may_wait(self, alone: None, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         with DataManager() as dm:

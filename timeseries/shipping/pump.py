@@ -20,11 +20,13 @@ from timeseries.measurements import TICKS
 from timeseries.shipping import balance, clearing, resending
 from timeseries.shipping.archiver import Archiver
 from timeseries.shipping.healing import Healer, Mending
+from timeseries.shipping.kept import scarce_before
 from timeseries.shipping.minute_keeper import MinuteKeeper, place_of
 from timeseries.shipping.shipper import ship_slice
 from timeseries.spool.aging import days_ahead
 from timeseries.spool.backoff import pause_seconds
 from timeseries.spool.bell import Bell
+from timeseries.spool.disk_space import Room
 from timeseries.spool.folder import Spool
 from timeseries.spool.lane import Lane
 from timeseries.spool.lease import LeaseHeld
@@ -73,8 +75,9 @@ class Pump:
     The companion's loop: ``pump.bell.listen()``, then again and again ``pump.wait(pump.run_once().pause_seconds)``.
 
     Args:
-        keep_shipped_days: shipped segments older than this are removed, so that an emptied store can be filled again.
+        keep_shipped_days: shipped segments are kept so long, so that an emptied store can be filled again.
             It counts back from the newest segment (`aging.days_ahead`), wherever the clock stands.
+        max_bytes: the spool's limit (`Room`); of it kept segments have half, and less where the disk runs full.
         clock: ns UTC.
         observe: gets the seconds that each slice took.
         archive: a pass over the archive of days that are over; None: there is none.
@@ -86,11 +89,13 @@ class Pump:
         store: Store,
         *,
         keep_shipped_days: int = 7,
+        max_bytes: int | None = None,
         clock: Callable[[], int] = time.time_ns,
         observe: Callable[[float], None] = lambda seconds: None,
         archive: Callable[[], Sequence[ArchivedDay]] | None = None,
     ) -> None:
         self.spool, self.store, self.keep_shipped_days, self.clock = spool, store, keep_shipped_days, clock
+        self.max_bytes = max_bytes
         self.observe = observe
         self.bell = Bell(spool.root)
         self.owner = f"pump {os.getpid()}"
@@ -234,17 +239,28 @@ class Pump:
         try:
             clearing.resume(self.spool, self.store)
             self.store.care(now=now)
-            lanes = list(self.spool.lanes())
-            written = chain.from_iterable(lane.written_days() for lane in lanes)
-            kept = self.keep_shipped_days + days_ahead(written, datetime.fromtimestamp(now / SECOND, UTC).date())
-            for lane in lanes:
-                with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
-                    through = lane.outcome().through
-                    if lane.measurement == TICKS and self.store.keeps_minutes():
-                        through = min(through, place_of(lane))  # the keeper of minutes still reads what is beyond
-                    lane.remove_kept(before_ns=now - kept * DAY, through=through)
+            self.make_room(now)
         except Exception as error:
             log.error("the store's care failed", error=str(error), exc_info=not isinstance(error, VeloxError))
+
+    def make_room(self, now: int) -> None:
+        """Remove kept segments that are older than their days, and younger ones, too, where room is scarce."""
+        lanes = list(self.spool.lanes())
+        written = chain.from_iterable(lane.written_days() for lane in lanes)
+        kept = self.keep_shipped_days + days_ahead(written, datetime.fromtimestamp(now / SECOND, UTC).date())
+        before = now - kept * DAY
+        if lanes:
+            room = Room(self.spool.root, max_bytes=self.max_bytes)
+            before = max(before, scarce_before(room, [(lane, self._read_to(lane)) for lane in lanes]))
+        for lane in lanes:
+            with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
+                lane.remove_kept(before_ns=before, through=self._read_to(lane))
+
+    def _read_to(self, lane: Lane) -> int:
+        """Return the sequence up to which nobody needs the lane's segments any more."""
+        through = lane.outcome().through
+        # The keeper of minutes still reads what is beyond its place.
+        return min(through, place_of(lane)) if lane.measurement == TICKS and self.store.keeps_minutes() else through
 
     def drain(self, timeout: float) -> bool:
         """Ship until nothing waits, at most ``timeout`` seconds; tell whether all was shipped."""

@@ -13,6 +13,7 @@ from timeseries.spool.segment import SUFFIX
 RESERVE_BYTES_MAX = 512 * 1024 * 1024
 RESERVE_SHARE = 20  # one twentieth of the disk
 SPOOL_SHARE = 2  # the spool takes at most half of the disk unless it is told otherwise
+KEPT_SHARE = 0.5  # of its limit: beyond it segments that are shipped already make room for new ones
 LOW_SHARE, LOW_RESERVES = 0.75, 3  # of its limit, and of the reserve: from there on it is said to be low
 SCARCE = 4  # the reserve becomes a file once the disk has less than this many reserves left
 
@@ -30,6 +31,11 @@ class Space:
     def left(self) -> int:
         """The bytes that may be recorded before ticks are refused."""
         return max(0, min(self.limit - self.used, self.free - self.reserve))
+
+    @property
+    def wanting(self) -> int:
+        """The bytes that shipped segments are to give up, so that room is never low for their sake."""
+        return max(0, int(self.used - KEPT_SHARE * self.limit), LOW_RESERVES * self.reserve - self.free)
 
     @property
     def is_low(self) -> bool:

@@ -274,18 +274,23 @@ class Lane:
                 days.add(datetime.fromtimestamp((self.folder / name).stat().st_mtime, UTC).date())
         return days
 
+    def kept_spans(self, *, through: int) -> Iterator[SegmentSpan]:
+        """Yield the sealed segments whose records are all settled, up to the sequence ``through``."""
+        for span in self.spans(self.issued()):
+            header = span.file.header
+            if header is not None and header.sealed and header.last_sequence <= through and span.file.known:
+                yield span
+
     def remove_kept(self, *, before_ns: int, through: int) -> int:
-        """Remove sealed segments last written before ``before_ns`` whose records are all settled; returns how many.
+        """Remove kept segments (`kept_spans`) last written before ``before_ns``; returns how many.
 
         A segment that holds a quarantined frame stays.
         """
         issued = self.issued()
         gone = 0
-        for span in self.spans(issued):
+        for span in self.kept_spans(through=through):
             header = span.file.header
-            if header is None or not header.sealed or header.last_sequence > through or not span.file.known:
-                continue
-            if span.file.identity[1] >= before_ns:
+            if header is None or span.file.identity[1] >= before_ns:
                 continue
             if any(
                 decode(self.measurement, chunk, scan.records(after=0))[1]

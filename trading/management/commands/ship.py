@@ -17,7 +17,7 @@ from trading import summon
 from trading.alerts.watch import watching
 from trading.companion.companion import Companion
 from trading.companion.follower import Follower
-from trading.errors import LedgerNotReady
+from trading.errors import LedgerNotReady, SpoolFull
 from trading.management.base import VeloxCommand
 from trading.queries.projection import journal_ends, unprojected
 
@@ -57,9 +57,10 @@ class Command(VeloxCommand):
 
         What comes meanwhile may wait: on a desk that trades something always does.
         """
+        pump = open_pump()
+        pump.make_room(time.time_ns())
         with summon.being_the_companion() as is_companion:
             unfollowed = follow() if is_companion else wait_for_the_follower()
-        pump = open_pump()
         targets = pump.everything()
         total, stalled = pump.waiting(targets), 0
         columns = (TextColumn("shipping"), BarColumn(), MofNCompleteColumn())
@@ -80,13 +81,15 @@ class Command(VeloxCommand):
 
 
 def follow() -> int:
-    """Project the journal to its end, as the companion does, and return 0."""
+    """Project the journal to its end, as the companion does; return how many rows a full spool has no room for yet."""
     follower = Follower()
     try:
         while follower.run_once():
             pass
     except LedgerNotReady:
         pass  # a desk that only records ticks has no ledger yet
+    except SpoolFull:
+        return unprojected(journal_ends())
     finally:
         follower.close()
     return 0
