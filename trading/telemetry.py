@@ -24,6 +24,7 @@ from timeseries.recording.marked import Marker
 from timeseries.recording.payloads import parse_indicators
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.shipping import pump
+from timeseries.stores.base import Parameter
 from timeseries.values import Instant, Number, no_nat, parse_name, parse_time, parse_timeframe
 from trading import summon
 from trading.domain.periods import parse_period
@@ -320,7 +321,7 @@ def _observed() -> Iterator[None]:
         wiring.observe("points_read", time.perf_counter() - started)
 
 
-def parse_question(text: str, parameters: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+def parse_question(text: str, parameters: Mapping[str, Parameter] | None) -> tuple[str, dict[str, Parameter]]:
     """Return a free question and its parameters by name. Raises: InvalidValue."""
     if not isinstance(text, str) or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InvalidValue(f"text is {text!r:.60}.", field="text", hint="Give the question as text.")

@@ -3,13 +3,23 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    """Run the command that the process's arguments name."""
+    """Run the command that the process's arguments name; a setting that makes no sense is one line and exit 2."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:  # the command has told of it; the interpreter's own flush would fail once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -15,6 +18,7 @@ import pytest
 from trading.domain.plain_json import to_json
 from trading.management.output import FORMATS, OutputFailed, Report, Table, emit, render, to_csv
 
+ROOT = Path(__file__).parents[2]
 TABLE = Table(
     "The day",
     ["Strategy", "P&L", "Ratio", "Trades"],
@@ -94,3 +98,42 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> No
     with pytest.raises(OutputFailed):
         emit(REPORT, form="json", stdout=io.StringIO(), output=str(tmp_path / "folder"))
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_link_leads_to_its_file_and_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "day.json", tmp_path / "newest.json", tmp_path / "pipe"
+    target.write_text("old")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for path in (link, pipe, Path("/dev/null")):
+        emit(REPORT, form="json", stdout=io.StringIO(), output=str(path))
+    assert (link.is_symlink(), target.read_text()) == (True, render(REPORT, "json"))
+    assert (pipe.is_fifo(), os.read(reader, 2**16).decode()) == (True, render(REPORT, "json"))
+    assert Path("/dev/null").is_char_device()
+    os.close(reader)
+    with pytest.raises(OutputFailed, match="No space left"):
+        emit(REPORT, form="json", stdout=io.StringIO(), output="/dev/full")
+    assert Path("/dev/full").is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({}, "No space left on device. Look at the disk"),
+        ({"VELOX_TIME_ZONE": "Nowhere"}, "VELOX_TIME_ZONE is 'Nowhere': expected a zone of the tz database"),
+    ],
+    ids=["full-disk", "odd-setting"],
+)
+def test_what_keeps_a_command_from_answering_is_exit_2_and_one_line(
+    more: dict[str, str], line: str, tmp_path: Path
+) -> None:
+    """1 would tell of findings: `verify_ledger > file` on a full disk, or a timer whose settings are wrong."""
+    environment = {**os.environ, "VELOX_DATA_DIR": str(tmp_path / "data"), **more}
+    environment.pop("PYTHONUNBUFFERED", None)
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "velox_site", "charge_schedule"],
+            cwd=ROOT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, line in ended.stderr, ended.stderr.count("\n")) == (2, True, 1)

@@ -46,6 +46,7 @@ class VeloxCommand(BaseCommand, ABC):
         try:
             with progress_bars(patience_seconds=PATIENCE_SECONDS) as bars, listening(bars):
                 is_fine = self.answer(**own)
+            self.stdout.flush()  # a full disk is told here, not once the interpreter ends
         except KeyboardInterrupt as error:
             unwritten = "." if self.output is None else f": {self.output} was not written."
             raise CommandError(f"Broken off{unwritten}", returncode=BROKEN_OFF) from error
@@ -53,6 +54,8 @@ class VeloxCommand(BaseCommand, ABC):
             raise CommandError(str(error), returncode=2) from error
         except DatabaseError as error:
             raise CommandError(f"the ledger cannot answer: {meaning(error)}", returncode=2) from error
+        except OSError as error:
+            raise CommandError(_of_disk(error), returncode=2) from error
         if not is_fine:
             sys.exit(1)
 
@@ -63,3 +66,11 @@ class VeloxCommand(BaseCommand, ABC):
     def say(self, line: str) -> None:
         """Write a line that is not the answer to stderr, so that stdout stays one object."""
         self.stderr.write(line, self.style.NOTICE)
+
+
+def _of_disk(error: OSError) -> str:
+    """Say what a disk, a device or a pipe refused."""
+    if isinstance(error, BrokenPipeError):
+        return "Nobody reads the answer any more."
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}. Look at the disk, and at the owner and mode of what is written."

@@ -96,11 +96,11 @@ def _instant(value: datetime | None, field: str) -> datetime | None:
     return None if value is None else instant_of(value, field)
 
 
-def instant_of(value: datetime, field: str) -> datetime:
+def instant_of(moment: datetime, field: str) -> datetime:
     """Return a datetime as aware UTC; a naive one is in the desk's zone. Raises: InvalidValue for anything else."""
-    if not isinstance(value, datetime):
-        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give a datetime.")
-    aware = value if no_nat(value, field).tzinfo is not None else value.replace(tzinfo=desk_zone())
+    if not isinstance(moment, datetime):
+        raise InvalidValue(f"{field} is {moment!r}.", field=field, hint="Give a datetime.")
+    aware = moment if no_nat(moment, field).tzinfo is not None else moment.replace(tzinfo=desk_zone())
     try:
         return aware.astimezone(UTC)
     except OverflowError:  # the first and the last day of the calendar have no room for an offset
