@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -93,12 +92,12 @@ class Telemetry:
 
     # -- free questions ----------------------------------------------------------------------------------------------
 
-    def query_flux(self, text: str, parameters: Mapping[str, Any] | None, timeout: float) -> pa.Table:
+    def query_flux(self, text: str, parameters: Mapping[str, Parameter] | None, timeout: float) -> pa.Table:
         """Return the store's answer to a question in Flux, within this many seconds."""
         question, named = parse_question(text, parameters)
         return self.reader.store.query_flux(question, named, timeout=parse_seconds(timeout, "timeout"))
 
-    def query_sql(self, text: str, parameters: Mapping[str, Any] | None, timeout: float) -> pa.Table:
+    def query_sql(self, text: str, parameters: Mapping[str, Parameter] | None, timeout: float) -> pa.Table:
         """Return the store's answer to one SELECT, within this many seconds."""
         question, named = parse_question(text, parameters)
         return self.reader.store.query_sql(question, named, timeout=parse_seconds(timeout, "timeout"))

@@ -21,9 +21,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from tests.trading.book import opened, row, snapshot, sql
+from tests.waiting import PATIENCE_SECONDS
+from timeseries.spool.locks import FileLock
 from trading import checks, transactions
 from trading.bookkeeping import copying
 from trading.errors import LedgerBusy, LedgerNotReady, NotTradable
+from trading.management.commands import migrate
 from trading.models import Account, CapitalFlow, Instrument, Trade, append_only
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -105,6 +108,22 @@ class TestSeeds:
 
 class TestVersions:
     @pytest.mark.ledger
+    def test_who_migrates_meanwhile_waits_and_finds_it_done(self, ledger: Any, tmp_path: Path) -> None:
+        folder = tmp_path / "new"
+        folder.mkdir()
+        environment = {**ledger.env, "VELOX_DATA_DIR": str(folder), "DATABASE_URL": ""}
+        with FileLock(folder / migrate.LOCK_NAME) as lock:
+            assert lock.take()
+            second = subprocess.Popen(
+                [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+                cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            assert second.stderr is not None
+            assert second.stderr.readline() == "Another process migrates this ledger: waiting for it.\n"
+            assert not (folder / "ledger.sqlite3").exists()
+        assert (second.communicate(timeout=PATIENCE_SECONDS)[1], second.returncode) == ("", 0)
+        assert (folder / "ledger.sqlite3").exists()
+
     def test_a_ledger_newer_than_the_code_is_refused(self, looks_anew: None) -> None:
         opened()
         sql("INSERT INTO django_migrations (app, name, applied) VALUES ('trading', '9999_later', CURRENT_TIMESTAMP)")

@@ -251,12 +251,12 @@ class Pump:
         before = now - kept * DAY
         if lanes:
             room = Room(self.spool.root, max_bytes=self.max_bytes)
-            before = max(before, scarce_before(room, [(lane, self._read_to(lane)) for lane in lanes]))
+            before = max(before, scarce_before(room, [(lane, self.read_to(lane)) for lane in lanes]))
         for lane in lanes:
             with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
-                lane.remove_kept(before_ns=before, through=self._read_to(lane))
+                lane.remove_kept(before_ns=before, through=self.read_to(lane))
 
-    def _read_to(self, lane: Lane) -> int:
+    def read_to(self, lane: Lane) -> int:
         """Return the sequence up to which nobody needs the lane's segments any more."""
         through = lane.outcome().through
         # The keeper of minutes still reads what is beyond its place.

@@ -55,7 +55,7 @@ class VeloxCommand(BaseCommand, ABC):
         except DatabaseError as error:
             raise CommandError(f"the ledger cannot answer: {meaning(error)}", returncode=2) from error
         except OSError as error:
-            raise CommandError(_of_disk(error), returncode=2) from error
+            raise CommandError(refused_by_disk(error), returncode=2) from error
         if not is_fine:
             sys.exit(1)
 
@@ -68,7 +68,7 @@ class VeloxCommand(BaseCommand, ABC):
         self.stderr.write(line, self.style.NOTICE)
 
 
-def _of_disk(error: OSError) -> str:
+def refused_by_disk(error: OSError) -> str:
     """Say what a disk, a device or a pipe refused."""
     if isinstance(error, BrokenPipeError):
         return "Nobody reads the answer any more."

@@ -12,8 +12,6 @@ from timeseries.spool import durable
 from trading.domain.strategy_rules import StrategyRule, parse_rules
 from trading.errors import InvalidValue, VeloxError
 
-Content = str | bytes | Callable[[BinaryIO], None]
-
 
 class OutputFailed(VeloxError):
     """An output file that cannot be written."""
@@ -53,7 +51,7 @@ def output_path(name: str) -> Path:
     return Path(name)
 
 
-def write_file(path: Path, content: Content) -> None:
+def write_file(path: Path, content: str | bytes | Callable[[BinaryIO], None]) -> None:
     """Write a whole file or none, also where a function writes it part after part: its name is the new content's only
     when every byte is on disk, and what is broken off leaves nothing. A link leads to its file; a device or a pipe is
     written to.
@@ -63,13 +61,13 @@ def write_file(path: Path, content: Content) -> None:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             with path.open("wb") as device:
-                _put(content, device)
+                write_into(device, content)
             return
         path = Path(os.path.realpath(path))
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with open(handle, "wb") as file:
-                _put(content, file)
+                write_into(file, content)
                 file.flush()
                 durable.sync(file.fileno())
             os.replace(temporary, path)
@@ -80,7 +78,7 @@ def write_file(path: Path, content: Content) -> None:
         raise OutputFailed(f"{path} cannot be written: {error.strerror}.", field="output") from error
 
 
-def _put(content: Content, file: BinaryIO) -> None:
+def write_into(file: BinaryIO, content: str | bytes | Callable[[BinaryIO], None]) -> None:
     """Write the content, or let it write itself."""
     if callable(content):
         content(file)

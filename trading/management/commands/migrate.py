@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +15,14 @@ from django.db.migrations.exceptions import AmbiguityError
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
 
+from timeseries.spool.locks import FileLock
 from trading.errors import VeloxError
 from trading.models.grafana_views import views_taken_away
 from trading.operations.back_up import back_up_before_migrating
 from trading.operations.let_grafana_read import let_grafana_read
 from trading.transactions import LEDGER_APPS
 
+LOCK_NAME = "migrate.lock"
 Plan = list[tuple[Migration, bool]]
 
 
@@ -26,6 +30,10 @@ class Command(migrate.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--no-backup", action="store_true", help="the ledger was backed up some other way")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        with in_turn(self.stderr.write):  # Django's checks ask the ledger as well
+            return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["database"] == DEFAULT_DB_ALIAS:
@@ -73,6 +81,20 @@ class Command(migrate.Command):
                 returncode=2,
             ) from error
         self.stdout.write(f"Backup: {path}")
+
+
+@contextmanager
+def in_turn(say: Callable[[str], object]) -> Iterator[None]:
+    """Let one process of a data folder migrate at a time; who comes meanwhile is told, waits, and finds it done."""
+    folder = Path(settings.DATA_DIR)
+    with ExitStack() as stack:
+        with suppress(OSError):  # of a folder that cannot be written Django's checks tell
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = stack.enter_context(FileLock(folder / LOCK_NAME))
+            if not lock.take():
+                say("Another process migrates this ledger: waiting for it.")
+                lock.take(patient=True)
+        yield
 
 
 def _must_go_forward(plan: Plan, *, is_fake: bool) -> None:
