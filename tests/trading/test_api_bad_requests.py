@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from django.http import HttpRequest
+from ninja.errors import ValidationError
 
 from tests.api_server import ApiServer, api_server
 from tests.trading.book import snapshot
@@ -13,6 +15,7 @@ from tests.trading.test_api import CLOSING, FILL, OPENING
 from tests.trading.test_api_keys import SIGNAL, STOP
 from tests.trading.test_api_stream import mended
 from trading.api import desk
+from trading.api.problems import malformed
 from trading.operations.make_token import make_token
 from trading.operations.revoke_token import revoke_token
 
@@ -60,6 +63,7 @@ def cases() -> list[Case]:
         add("a field in the query", f"{path}?account=paper", body, 422)
         add("an id of a control character", path, body | {REQUIRED[path][0]: "a\nb"}, 422)
         add("an id that is too long", path, body | {REQUIRED[path][0]: "x" * 200}, 422)
+        add("a field twice", path, json.dumps(body)[:-1].encode() + b', "symbol": "INFY", "symbol": "TCS"}', 422)
         add("no JSON", path, b"{", 422)
         add("no UTF-8", path, b"\xff\xfe", 422)
         add("a list", path, b"[]", 422)
@@ -140,3 +144,22 @@ def test_two_hundred_bad_requests_have_their_status_and_store_nothing(secrets: d
         assert wrong == []
     assert snapshot() == before
     assert mended(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "reason", "field", "detail"),
+    [
+        (("body", "body", "price"), "Value error, write a number.", "price", "price: write a number."),
+        (("query", "asked", "symbols", 2), "Value error, it must not be empty.", "symbols.2", None),
+        (("query", "asked", "days", "constrained-int"), "Input should be at least 1", "days", None),
+        (("header", "Idempotency-Key"), "String should match", "Idempotency-Key", None),
+        (("body", "body"), "Field required", None, "The body: Field required."),
+    ],
+    ids=["body", "list", "union", "header", "whole"],
+)
+def test_a_problem_names_the_callers_field_and_no_word_of_our_parsers(
+    place: tuple[str | int, ...], reason: str, field: str | None, detail: str | None
+) -> None:
+    answer = json.loads(malformed(HttpRequest(), ValidationError([{"loc": place, "msg": reason}])).content)
+    assert answer["field"] == field
+    assert answer["detail"] == (detail or f"{field}: {reason.removeprefix('Value error, ').rstrip('.')}.")

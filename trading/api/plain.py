@@ -43,7 +43,11 @@ class ExactParser(Parser):
         if (depth := depth_of(request.body)) > DEPTH_MAX:
             raise InvalidValue(f"The body is {depth} levels deep.", field="body", hint=f"At most {DEPTH_MAX}.")
         try:
-            body: Body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_number)
+            body: Body = json.loads(
+                request.body, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=each_once
+            )
+        except InvalidValue:
+            raise
         except ValueError as error:
             raise InvalidValue(f"The body is no JSON: {error}.", field="body", code="unreadable") from error
         # ninja reads attributes of whatever it gets: where each field has a default, a number would do as well.
@@ -60,6 +64,18 @@ def depth_of(text: bytes) -> int:
         depth += (first in b"[{") - (first in b"]}") if first != b'"' else 0
         deepest = max(deepest, depth)
     return deepest
+
+
+def each_once(members: list[tuple[str, JSON]]) -> Body:
+    """Return an object of JSON. Raises InvalidValue where a name stands in it twice: nobody knows which is meant."""
+    body = dict(members)
+    if len(body) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in body if names.count(name) > 1)
+        raise InvalidValue(
+            f"{twice!r:.80} is there {names.count(twice)} times.", field=twice[:64], hint="Give it once."
+        )
+    return body
 
 
 def _no_number(constant: str) -> NoReturn:

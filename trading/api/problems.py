@@ -201,11 +201,13 @@ def refused(_request: HttpRequest, error: VeloxError) -> HttpResponse:
 def malformed(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Answer for fields that are missing, unknown or of another type: the first of them, and how many there are."""
     first, count = error.errors[0], len(error.errors)
-    field = ".".join(str(step) for step in first["loc"][1:] if step not in ("body", "filters"))
+    steps = [step for step in first["loc"][1:] if step not in ("body", "filters", "asked")]
+    # Behind the name stand places in a list, names in an object, and which of several types pydantic tried.
+    inner = [str(step) for step in steps[1:] if isinstance(step, int) or step.isidentifier()]
+    field = ".".join([*(str(step) for step in steps[:1]), *inner])
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     others = f" ({count - 1} more)" if count > 1 else ""
-    return problem(
-        422, f"{field or 'The body'}: {first['msg']}{others}.", code="invalid_value", field=field or None, hint=""
-    )
+    return problem(422, f"{field or 'The body'}: {reason}{others}.", code="invalid_value", field=field or None, hint="")
 
 
 def unauthenticated(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
