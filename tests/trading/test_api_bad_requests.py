@@ -64,6 +64,7 @@ def cases() -> list[Case]:
         add("an id of a control character", path, body | {REQUIRED[path][0]: "a\nb"}, 422)
         add("an id that is too long", path, body | {REQUIRED[path][0]: "x" * 200}, 422)
         add("a field twice", path, json.dumps(body)[:-1].encode() + b', "symbol": "INFY", "symbol": "TCS"}', 422)
+        add("a name that is no text", path, json.dumps(body | {"\ud800": 1}).encode(), 422)
         add("no JSON", path, b"{", 422)
         add("no UTF-8", path, b"\xff\xfe", 422)
         add("a list", path, b"[]", 422)

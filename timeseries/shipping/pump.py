@@ -245,22 +245,20 @@ class Pump:
 
     def make_room(self, now: int) -> None:
         """Remove kept segments that are older than their days, and younger ones, too, where room is scarce."""
-        lanes = list(self.spool.lanes())
-        written = chain.from_iterable(lane.written_days() for lane in lanes)
+        settled: list[tuple[Lane, int]] = []
+        for lane in self.spool.lanes():
+            through = lane.outcome().through
+            if lane.measurement == TICKS and self.store.keeps_minutes():
+                through = min(through, place_of(lane))  # the keeper of minutes still reads what is beyond
+            settled.append((lane, through))
+        if not settled:
+            return
+        written = chain.from_iterable(lane.written_days() for lane, _ in settled)
         kept = self.keep_shipped_days + days_ahead(written, datetime.fromtimestamp(now / SECOND, UTC).date())
-        before = now - kept * DAY
-        if lanes:
-            room = Room(self.spool.root, max_bytes=self.max_bytes)
-            before = max(before, scarce_before(room, [(lane, self.read_to(lane)) for lane in lanes]))
-        for lane in lanes:
+        scarce = scarce_before(Room(self.spool.root, max_bytes=self.max_bytes), settled)
+        for lane, through in settled:
             with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
-                lane.remove_kept(before_ns=before, through=self.read_to(lane))
-
-    def read_to(self, lane: Lane) -> int:
-        """Return the sequence up to which nobody needs the lane's segments any more."""
-        through = lane.outcome().through
-        # The keeper of minutes still reads what is beyond its place.
-        return min(through, place_of(lane)) if lane.measurement == TICKS and self.store.keeps_minutes() else through
+                lane.remove_kept(before_ns=max(now - kept * DAY, scarce), through=through)
 
     def drain(self, timeout: float) -> bool:
         """Ship until nothing waits, at most ``timeout`` seconds; tell whether all was shipped."""

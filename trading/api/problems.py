@@ -255,4 +255,5 @@ def problem(
     """Return one problem, with further ``members`` where there are some."""
     about = {"type": "about:blank", "title": TITLES.get(status, "Refused"), "status": status, "detail": detail}
     text = to_json({**about, "code": code, "field": field, "hint": hint, **members})
-    return HttpResponse(text, status=status, content_type=MEDIA_TYPE, headers=dict(headers))
+    # A caller's own words may hold lone surrogates, which are no text.
+    return HttpResponse(text.encode(errors="replace"), status=status, content_type=MEDIA_TYPE, headers=dict(headers))

@@ -54,8 +54,12 @@ class VeloxCommand(BaseCommand, ABC):
             raise CommandError(str(error), returncode=2) from error
         except DatabaseError as error:
             raise CommandError(f"the ledger cannot answer: {meaning(error)}", returncode=2) from error
+        except BrokenPipeError as error:
+            raise CommandError("Nobody reads the answer any more.", returncode=2) from error
         except OSError as error:
-            raise CommandError(refused_by_disk(error), returncode=2) from error
+            where = f" ({error.filename})" if error.filename else ""
+            hint = "Look at the disk, and at the owner and mode of what is written."
+            raise CommandError(f"{error.strerror or error}{where}. {hint}", returncode=2) from error
         if not is_fine:
             sys.exit(1)
 
@@ -66,11 +70,3 @@ class VeloxCommand(BaseCommand, ABC):
     def say(self, line: str) -> None:
         """Write a line that is not the answer to stderr, so that stdout stays one object."""
         self.stderr.write(line, self.style.NOTICE)
-
-
-def refused_by_disk(error: OSError) -> str:
-    """Say what a disk, a device or a pipe refused."""
-    if isinstance(error, BrokenPipeError):
-        return "Nobody reads the answer any more."
-    where = f" ({error.filename})" if error.filename else ""
-    return f"{error.strerror or error}{where}. Look at the disk, and at the owner and mode of what is written."

@@ -58,16 +58,23 @@ def write_file(path: Path, content: str | bytes | Callable[[BinaryIO], None]) ->
 
     Raises: OutputFailed.
     """
+    content = content.encode() if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             with path.open("wb") as device:
-                write_into(device, content)
+                if callable(content):
+                    content(device)
+                else:
+                    device.write(content)
             return
         path = Path(os.path.realpath(path))
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with open(handle, "wb") as file:
-                write_into(file, content)
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content)
                 file.flush()
                 durable.sync(file.fileno())
             os.replace(temporary, path)
@@ -76,11 +83,3 @@ def write_file(path: Path, content: str | bytes | Callable[[BinaryIO], None]) ->
             raise
     except OSError as error:
         raise OutputFailed(f"{path} cannot be written: {error.strerror}.", field="output") from error
-
-
-def write_into(file: BinaryIO, content: str | bytes | Callable[[BinaryIO], None]) -> None:
-    """Write the content, or let it write itself."""
-    if callable(content):
-        content(file)
-    else:
-        file.write(content.encode() if isinstance(content, str) else content)

@@ -84,7 +84,7 @@ class Command(migrate.Command):
 
 
 @contextmanager
-def in_turn(say: Callable[[str], object]) -> Iterator[None]:
+def in_turn(say: Callable[[str], None]) -> Iterator[None]:
     """Let one process of a data folder migrate at a time; who comes meanwhile is told, waits, and finds it done."""
     folder = Path(settings.DATA_DIR)
     with ExitStack() as stack:
