@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from contextlib import closing
 from datetime import date
 
@@ -81,15 +80,19 @@ def test_two_processes_find_what_one_finds(helped: list[Helper]) -> None:
     assert len(found) > 8
 
 
-def test_one_goes_on_alone_when_the_other_dies(helped: list[Helper], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["file", "shares"])
+def test_one_goes_on_alone_when_the_other_dies(
+    part: str, helped: list[Helper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its first part, and before the trades."""
     a_day()
-    codes = Helper.codes
+    begin = getattr(Helper, part)
 
-    def dying(one: Helper, key: str, account: int) -> Future[int | None]:
+    def dying(one: Helper, *arguments: object) -> object:
         one._process.kill()
-        return codes(one, key, account)
+        return begin(one, *arguments)
 
-    monkeypatch.setattr(Helper, "codes", dying)
+    monkeypatch.setattr(Helper, part, dying)
     assert facts(verify_ledger()) == alone()
     assert len(helped) == 1
 

@@ -20,11 +20,11 @@ from tests.trading.book import AT, MINUTE, closed, filled, opened, row, sql
 from tests.trading.desk import make, plans
 from tests.trading.pictures import picture
 from tests.trading.tampering import filled_tables, others, typed, unguarded
-from trading.domain.chain import chain_code
+from trading.domain.chain import JSON, chain_code
 from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import VeloxError
-from trading.models import Alert, Exchange, Excursion, FeedGap, Instrument, Strategy, User
+from trading.models import Alert, Exchange, Excursion, FeedGap, Instrument, Journal, Strategy, User
 from trading.operations.add_capital import add_capital
 from trading.operations.add_screenshot import add_screenshot
 from trading.operations.amend import amend
@@ -340,6 +340,20 @@ class TestChain:
         (data_dir / "journal.key").write_text("made anew")
         (one,) = verify_ledger().differences
         assert (one.kind, one.field, one.stored) == ("key", "journal.key", "another key")
+
+    @pytest.mark.parametrize("time", [5, "noon", [], None], ids=["number", "word", "list", "nothing"])
+    def test_a_time_in_the_journal_that_is_none_is_named_and_the_proof_goes_on(self, time: JSON) -> None:
+        opened("T1")
+        filled("BUY", "2450.00", 5)
+        body = json.loads(Journal.objects.get(sequence=2).body)
+        body["recorded_at"] = body["fill"]["at"] = time
+        with unguarded() as cursor:
+            cursor.execute("UPDATE trading_journal SET body = %s WHERE sequence = 2", [json.dumps(body)])
+        named = {(difference.table, difference.field) for difference in verify_ledger().differences}
+        assert named >= {
+            *(("trading_journal", "body"), ("trading_journal", "recorded_at")),
+            *(("trading_fill", "at"), ("trading_fill", "recorded_at")),
+        }
 
     def test_an_operation_that_was_undone_is_no_finding(self) -> None:
         opened("A")

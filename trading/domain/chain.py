@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache, partial
 from typing import Any
 
 from timeseries.values import instant_text
@@ -17,11 +18,14 @@ JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
 EntryValue = None | bool | int | float | str | Decimal | date | Sequence["EntryValue"] | Mapping[str, "EntryValue"]
 JournalEntry = dict[str, EntryValue]
 Body = dict[str, Any]  # of a journal's row or a seal: a JSON object, whose keys its operation tells
+_keyed = lru_cache(maxsize=8)(partial(hmac.new, digestmod="sha256"))
 
 
 def chain_code(key: str, previous: str, body: str) -> str:
     """Return the hex HMAC-SHA256 of the predecessor's code and the body."""
-    return hmac.digest(key.encode(), f"{previous}\n{body}".encode("utf-8", "surrogatepass"), "sha256").hex()
+    code = _keyed(key.encode()).copy()  # a fifth less time than with a key that is made ready anew
+    code.update(f"{previous}\n{body}".encode("utf-8", "surrogatepass"))
+    return code.hexdigest()
 
 
 def seal_of(key: str, content: bytes | memoryview) -> bytes:

@@ -95,10 +95,10 @@ class Recount:
 
     def folded(self) -> tuple[Holding, list[Realised]]:
         """Return the trade's holding after the fills that stand, and what each exit realised."""
-        executions = (
-            Execution(fill["side"], fill["price"], fill["quantity"], fill["charges"], is_split=fill["role"] == SPLIT)
+        executions = [
+            Execution(fill["side"], fill["price"], fill["quantity"], fill["charges"], fill["role"] == SPLIT)
             for fill in self.standing.values()
-        )
+        ]
         return position.fold(self.trade["side"], self.multiplier, executions)
 
     def settle(self) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import orjson
@@ -14,7 +14,7 @@ import orjson
 from trading.domain.chain import Body, chain_code
 from trading.domain.recount import OPERATIONS
 from trading.proof.entries import Entries
-from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Findings, Tables
+from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Encoder, Findings, StoredCell, Tables, as_stored
 
 JOURNAL = "trading_journal"
 CHAIN, HEAD, KEY = "chain", "head", "key"
@@ -159,6 +159,10 @@ class ChainWalk:
     count: int = 0
     _newest_pk: int | None = None
     _open_ends: list[OpenEnd] = field(default_factory=list)
+    _instant: Encoder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._instant = self.tables.columns(JOURNAL).encode["recorded_at"]
 
     @property
     def findings(self) -> Findings:
@@ -176,15 +180,19 @@ class ChainWalk:
         if after is not None:
             heads = {number: head for number, head in heads.items() if number > begun_at}
         for row in self._rows(pk, None if after is None else begun_at):
-            self._gap(sequence, row.sequence)
-            if row.pk <= last_pk:
-                self.findings.add(DIFFERS, JOURNAL, row.pk, "id", row.pk, f"more than {last_pk}")
-            take(row.pk, str(row.text), row.mac, row.previous_mac)
+            row_pk, before, sequence, mac_of_row = row.pk, sequence, row.sequence, row.mac
+            if sequence != before + 1:
+                self._gap(before, sequence)
+            if row_pk > last_pk:
+                last_pk = row_pk
+            else:
+                self.findings.add(DIFFERS, JOURNAL, row_pk, "id", row_pk, f"more than {last_pk}")
+            take(row_pk, str(row.text), mac_of_row, row.previous_mac)
             self._row(row, pk, code)
-            sequence, last_pk = row.sequence, max(last_pk, row.pk)
-            for source, head in heads.pop(sequence, {}).items():
-                if head != row.mac:
-                    self.findings.add(HEAD, JOURNAL, row.pk, f"mac, published in {source}", row.mac, head)
+            if sequence in heads:
+                for source, head in heads.pop(sequence).items():
+                    if head != mac_of_row:
+                        self.findings.add(HEAD, JOURNAL, row_pk, f"mac, published in {source}", mac_of_row, head)
         ahead = sorted(number for number in heads if number > begun_at)
         for number in ahead[-NAMED_MAX:]:
             for source, head in heads[number].items():
@@ -237,12 +245,12 @@ class ChainWalk:
             return
         get = body.get
         stored = (code, row.sequence, row.operation, row.recorded_by, row.recorded_at)
-        at = self.tables.columns(JOURNAL).encode["recorded_at"](get("recorded_at", " " * 27))
+        at = as_stored(self._instant, get("recorded_at"))
         if (get("account"), get("sequence"), get("op"), get("by"), at) != stored:
             self._differing(row, code, body, at)
         self.collect(body, row.pk, account)
 
-    def _differing(self, row: JournalRow, code: str, body: Body, at: str | date) -> None:
+    def _differing(self, row: JournalRow, code: str, body: Body, at: StoredCell) -> None:
         """Name each column of a row that its body tells otherwise; ``at`` is when it was recorded, by its body."""
         columns = (
             ("account_id", code, body.get("account")),

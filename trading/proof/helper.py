@@ -19,12 +19,11 @@ from typing import TypeVar
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from trading.domain.recount import References
 from trading.proof.chain import JOURNAL, Index
 from trading.proof.entries import BucketPlace, Entries
 from trading.proof.parts import Begin, Codes, File, Part, Prepare, Prover, Trades, ends_of
 from trading.proof.rows import Tables
-from trading.proof.trades import TradeShare
+from trading.proof.trades import TABLES, TradeProof, TradeShare
 
 HELPED_MIN = 30_000  # rows of the journal: fewer are proved before a second process has begun
 ATTEMPTS = 50  # to begin both snapshots between two commits
@@ -66,9 +65,10 @@ class Helper:
         """Return how many rows the journal of an account has, where each one's code is right; else None."""
         return self._thread.submit(self._answer, Codes(key, account))
 
-    def shares(self, waiting: deque[BucketPlace], index: Index, references: References) -> Future[TradeShares]:
+    def shares(self, waiting: deque[BucketPlace], index: Index, proof: TradeProof) -> Future[TradeShares]:
         """Take buckets from the end of ``waiting`` until none is left; return each with its share, or None."""
-        prepare = Prepare(references, index.summaries, index.moved_keys)
+        columns = [proof.tables.columns(table) for table in TABLES]
+        prepare = Prepare(proof.references, index.summaries, index.moved_keys, columns)
         return self._thread.submit(self._shares, waiting, index.trades, prepare)
 
     def _shares(self, waiting: deque[BucketPlace], entries: Entries, prepare: Prepare) -> TradeShares:

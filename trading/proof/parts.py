@@ -1,4 +1,7 @@
-"""Parts of a proof that a second process can do (`helper`): of each it says that nothing differs there, or nothing."""
+"""Parts of a proof that a second process can do (`helper`): of each it says that nothing differs there, or nothing.
+
+No module of theirs knows the models: to load them took half of the second process's start.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from trading.domain.chain import JSON, chain_code
 from trading.domain.recount import References
 from trading.proof.chain import BATCH, JOURNAL, Index
 from trading.proof.entries import Bucket, Entries
+from trading.proof.file import check_file
 from trading.proof.reports import Reports
-from trading.proof.rows import Findings, StoredRow, Tables
-from trading.proof.schema import check_file
+from trading.proof.rows import Findings, StoredRow, TableColumns, Tables
 from trading.proof.trades import TradeProof, TradeShare
 
 MAPPED_MAX = 1 << 40  # bytes of the ledger's file: all of it
@@ -95,9 +98,11 @@ class Prepare(NamedTuple):
     references: References
     summaries: list[tuple[int, int]]
     moved_keys: set[tuple[int, str]]
+    columns: list[TableColumns]
 
     def answer(self, prover: Prover) -> bool:
         """Return that it is ready."""
+        prover.tables.know(self.columns)
         index = Index(Entries(), summaries=self.summaries, moved_keys=self.moved_keys)
         reports = Reports(prover.tables, index, self.references)
         prover.trades = TradeProof(prover.tables, self.references, index, reports, None)

@@ -10,7 +10,7 @@ from trading.domain.chain import Body, chain_code
 from trading.domain.recount import References
 from trading.models import sealing
 from trading.proof.chain import CHAIN, HEAD, KEY, Links, PublishedHeads, last_key, loaded
-from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Tables
+from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Tables, as_stored
 
 SEAL = "trading_seal"
 HIDDEN = "kept secret"
@@ -87,7 +87,7 @@ def read_seals(tables: Tables, key: str | None, published: PublishedHeads) -> Se
         for name, key_of_body, stored in (("sequence", "sequence", sequence), ("table_name", "table", table)):
             if body.get(key_of_body) != stored:
                 add(DIFFERS, SEAL, pk, name, stored, body.get(key_of_body))
-        expected = tables.columns(SEAL).encode["recorded_at"](body.get("recorded_at", " " * 27))
+        expected = as_stored(tables.columns(SEAL).encode["recorded_at"], body.get("recorded_at"))
         if recorded_at != expected:
             add(DIFFERS, SEAL, pk, "recorded_at", recorded_at, expected)
         sealed.ledger = body.get("ledger", sealed.ledger)

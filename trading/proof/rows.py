@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -56,6 +57,7 @@ KEYS = {
 }
 StoredCell = JSON | date | Decimal  # of a row, as its database has it
 StoredRow = tuple[Any, ...]  # in the order of its table's columns
+Encoder = Callable[[JSON], str | date]  # gives a column's value of the journal as its database keeps it
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,10 @@ class Findings:
 
 
 class RowLayout(NamedTuple):
-    """The columns that expected rows name, as places in a stored row; which of them are encoded, and which are JSON."""
+    """What takes the columns that expected rows name from a row; which of them are encoded, and which are JSON."""
 
-    places: tuple[int, ...]
-    encoders: tuple[tuple[int, Callable[[str], str | date]], ...]
+    cells: Callable[[StoredRow], StoredRow]
+    encoders: tuple[tuple[int, Encoder], ...]
     json: tuple[int, ...]
 
 
@@ -162,21 +164,22 @@ class TableColumns:
         """Return values in the journal's forms as this database keeps them."""
         encode = self.encode
         return {
-            name: encode[name](cell) if name in encode and cell is not None else cell for name, cell in values.items()
+            name: as_stored(encode[name], cell) if name in encode and cell is not None else cell
+            for name, cell in values.items()
         }
 
     def compare(self, expected_row: Expected, row: StoredRow, findings: Findings) -> None:
         """Find each column of a stored row that differs from the expected one."""
         values = expected_row.values
         layout = self._layouts.get(names := tuple(values)) or self._layout(names)
-        stored, expected = [row[place] for place in layout.places], list(values.values())
+        stored, expected = layout.cells(row), list(values.values())
         for place, encode in layout.encoders:
-            if expected[place] is not None:
-                expected[place] = encode(expected[place])
+            if (cell := expected[place]) is not None:
+                expected[place] = as_stored(encode, cell)
         for place in layout.json:
             if _is_same_json(stored[place], expected[place]):
                 expected[place] = stored[place]
-        if stored == expected:  # at once: column by column it takes as long as everything else
+        if stored == tuple(expected):  # at once: column by column it takes as long as everything else
             return
         for name, cell, wanted in zip(names, stored, expected, strict=True):
             if cell != wanted:
@@ -186,7 +189,9 @@ class TableColumns:
         """Return where these columns stand in a row, and how they are compared, worked out once."""
         encoders = tuple((place, self.encode[name]) for place, name in enumerate(names) if name in self.encode)
         json = tuple(place for place, name in enumerate(names) if name in self.json)
-        return self._layouts.setdefault(names, RowLayout(tuple(self.index[name] for name in names), encoders, json))
+        places = [self.index[name] for name in names]
+        cells = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
+        return self._layouts.setdefault(names, RowLayout(cells, encoders, json))
 
 
 class Tables:
@@ -201,6 +206,10 @@ class Tables:
         if table not in self._columns:
             self._columns[table] = TableColumns(table, self.connection.vendor)
         return self._columns[table]
+
+    def know(self, columns: Iterable[TableColumns]) -> None:
+        """Take the columns of tables from a process that knows their models."""
+        self._columns |= {of_table.table: of_table for of_table in columns}
 
     @contextmanager
     def snapshot(self, exported: str | None = None) -> Iterator[None]:
@@ -267,6 +276,14 @@ def readable(cell: StoredCell) -> JSON:
     return cell if cell is None or isinstance(cell, int | float | dict | list) else str(cell)
 
 
+def as_stored(encode: Encoder, cell: JSON) -> StoredCell:
+    """Return a time or day of the journal as its column keeps it; what is none stays, and so differs from every row."""
+    try:
+        return encode(cell)
+    except (TypeError, ValueError):
+        return cell
+
+
 def _is_same_json(stored: JSON, expected: JSON) -> bool:
     if stored == "[]":  # of nearly every trade
         return expected == []
@@ -276,12 +293,13 @@ def _is_same_json(stored: JSON, expected: JSON) -> bool:
         return False
 
 
+@lru_cache(maxsize=1 << 12)  # an operation's instant stands in several rows
 def _sqlite_time(text: str) -> str:
     """Return an instant of the journal as SQLite keeps it: without fraction where that is zero."""
     return f"{text[:10]} {text[11:19]}" if text[20:26] == "000000" else f"{text[:10]} {text[11:26]}"
 
 
-_ENCODERS: dict[str, dict[str, Callable[[str], str | date]]] = {
+_ENCODERS: dict[str, dict[str, Encoder]] = {
     "sqlite": {"DateTimeField": _sqlite_time},
     "postgresql": {"DateTimeField": partial(datetime.fromisoformat), "DateField": partial(date.fromisoformat)},
 }

@@ -1,4 +1,4 @@
-"""The database itself: its own soundness, every trigger, every named constraint."""
+"""The database's schema: every trigger, every named constraint."""
 
 from __future__ import annotations
 
@@ -9,23 +9,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from trading.models import append_only
+from trading.proof.file import CONSTRAINT
 from trading.proof.rows import MISSING, UNEXPECTED, Tables
 from trading.transactions import LEDGER_APPS
 
-TRIGGER, CONSTRAINT, FILE = "trigger", "constraint", "file"
-
-
-def check_file(tables: Tables) -> None:
-    """Find what SQLite itself finds: it reads the whole file, pages, indexes, and each row against its constraints."""
-    if tables.connection.vendor != "sqlite":
-        return
-    for (text,) in tables.rows("PRAGMA integrity_check(100)"):
-        if text != "ok":
-            table = text.rpartition(" in ")[2] if " in trading_" in text else ""
-            tables.findings.add(FILE, table, None, None, text, "ok")
-    for table, pk, parent, _ in tables.rows("PRAGMA foreign_key_check"):
-        if table.startswith("trading_"):
-            tables.findings.add(CONSTRAINT, table, pk, None, "refers to nothing", f"a row of {parent}")
+TRIGGER = "trigger"
 
 
 def check_schema(tables: Tables) -> dict[str, int]:

@@ -12,18 +12,13 @@ import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-import django
-from django.conf import settings
-
-# Neither the admin nor pages: half of the start.
-APPS = ["trading", "django.contrib.auth", "django.contrib.contenttypes"]
+from django.apps import apps
 
 
 def main(descriptor: int) -> None:
     """Answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks is interrupted, and closes the pipe
-    settings.INSTALLED_APPS = APPS
-    django.setup()
+    apps.populate([])  # a query would wait for apps, and no part needs one
     gc.freeze()
     gc.set_threshold(100_000)  # rows make no cycles, and to look at all of them again and again takes its time
     with Connection(descriptor) as pipe, suppress(EOFError, OSError):

@@ -20,11 +20,11 @@ from trading.domain.recount import OPERATIONS, References
 from trading.progress import Progress
 from trading.proof.chain import HEAD, JOURNAL, ChainPlace, ChainWalk, Index, PublishedHeads, loaded
 from trading.proof.entries import Entries
+from trading.proof.file import check_file
 from trading.proof.ground import prove_ground, published_before
 from trading.proof.heads import BACKUP
 from trading.proof.reports import Reports
 from trading.proof.rows import Findings, StoredRow, Tables
-from trading.proof.schema import check_file
 from trading.proof.signals import BATCH, CONDITION, SIGNAL, expected_signals, key_of_signal
 from trading.proof.trades import TradeProof
 from trading.proof.verification import ChainEnd, Proof

@@ -22,6 +22,7 @@ OF_TRADE = (
     *("trading_fill", "trading_fillkey", "trading_stopchange", "trading_realisation", "trading_review"),
     "trading_correction",
 )
+TABLES = ("trading_trade", *OF_TRADE)
 StoredOf = Callable[[str, str], list[StoredRow]]  # of a table, by the column of its trade's key
 DayKey = tuple[int, int, int, str]  # account, strategy, instrument, day
 
@@ -103,11 +104,10 @@ class TradeProof:
 
     def _recounts(self, batch: IntArray) -> dict[int, Recount]:
         """Count the operations of each trade, and settle it before one that a report did not know."""
-        sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
-        bodies: dict[int, str] = dict(self.tables.in_batches(sql, batch[:, 1].tolist()))
+        bodies = self._bodies(batch[:, 1])
         recounts: dict[int, Recount] = {}
         for pk, row, account in batch.tolist():
-            recount = recounts.setdefault(pk, Recount(self.references, account))
+            recount = recounts.get(pk) or recounts.setdefault(pk, Recount(self.references, account))
             try:
                 if reports := self.reports.waiting(recount, row):
                     recount.settle()
@@ -116,6 +116,14 @@ class TradeProof:
             except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
                 self._add_garbled(pk, error, row)
         return recounts
+
+    def _bodies(self, rows: IntArray) -> dict[int, str]:
+        """Return the texts of these rows of the journal, read in one piece where few others lie between them."""
+        sql = f"SELECT id, body FROM {JOURNAL} WHERE id"  # noqa: S608
+        low, high = (int(rows.min()), int(rows.max())) if len(rows) else (0, -1)
+        if high - low < 2 * len(rows):
+            return dict(self.tables.rows(f"{sql} BETWEEN %s AND %s", low, high))
+        return dict(self.tables.in_batches(f"{sql} IN ({{}})", rows.tolist()))
 
     def _add_garbled(self, trade: int, error: Exception, row: int | None = None) -> None:
         reason = f"trade {trade} cannot be counted from it: {type(error).__name__} {error}"

@@ -22,6 +22,7 @@ from trading.proof.breaks import compare_breaks
 from trading.proof.chain import JOURNAL, ChainWalk, Index, PublishedHeads
 from trading.proof.charges import compare_charges
 from trading.proof.entries import BUCKET, Entries
+from trading.proof.file import check_file
 from trading.proof.fill_ids import TWICE, find_ids_twice
 from trading.proof.ground import prove_ground, published_before
 from trading.proof.helper import Helper, common_snapshot, each_of, helping
@@ -32,7 +33,6 @@ from trading.proof.references import SealedRows
 from trading.proof.reports import Reports
 from trading.proof.restores import restore_facts
 from trading.proof.rows import Difference, Findings, Tables
-from trading.proof.schema import check_file
 from trading.proof.screenshots import FILE, compare_screenshots
 from trading.proof.signals import compare_signals, compare_summaries
 from trading.proof.tokens import compare_tokens
@@ -172,7 +172,8 @@ class Verification:
     ) -> ChainWalk:
         """Walk the chains of all accounts, and fill the index."""
         total = tables.rows(f"SELECT COUNT(*) FROM {JOURNAL}")[0][0]  # noqa: S608
-        codes_of = None if helper is None else helper.codes
+        # The second process computes the codes where it has no file to check: whoever walks reads the texts anyway.
+        codes_of = helper.codes if helper is not None and tables.connection.vendor != "sqlite" else None
         walk = ChainWalk(
             tables, key, published, self.since, index, lambda done: self.progress("journal", done, total), codes_of
         )
@@ -188,7 +189,7 @@ class Verification:
         entries = index.trades
         waiting = deque(entries.places())
         total = len(waiting)
-        shares = helper.shares(waiting, index, trades.references) if helper is not None else None
+        shares = helper.shares(waiting, index, trades) if helper is not None else None
         for place in each_of(waiting.popleft):
             trades.compare(entries.bucket(place))
             self.progress("trades", (total - len(waiting)) * BUCKET, total * BUCKET)
