@@ -408,6 +408,42 @@ def test_a_storage_fault_stops_its_partition_alone_and_health_is_told(
     assert told() == {}  # who ends takes its words away
 
 
+def test_messages_that_are_damaged_on_the_brokers_disk_stop_their_partition_until_they_are_whole(
+    kafka: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_topic(KafkaSettings(kafka.servers), "damaged", 1)
+    producer = Producer({"bootstrap.servers": kafka.servers, "acks": "all"})
+    for price in (101.5, 102.5, 103.5):  # each in a batch of its own, with a checksum over it
+        producer.produce("damaged", bus.json_message([{"symbol": "A", "ltp": price, "timestamp": OPEN_NS}]))
+        producer.flush()
+    segment = kafka.folder / "data" / "damaged-0" / "00000000000000000000.log"
+    digit = segment.read_bytes().index(b"102.5")
+
+    def set_digit(figure: bytes) -> None:
+        with segment.open("r+b") as file:
+            file.seek(digit)
+            file.write(figure)
+
+    def prices() -> list[float]:
+        return [point["close"] for point in stored(tmp_path, source="damaged.0")]
+
+    stopped: list[tuple[str, list[float]]] = []
+
+    def look(counts: consumer.BusCounts) -> bool:
+        stopped.extend((reason, prices()) for reason in counts.stopped.values())
+        if len(stopped) == 5:  # tried again, and found the same
+            set_digit(b"1")  # as where another replica leads
+        return len(prices()) == 3
+
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.1)
+    set_digit(b"9")
+    counts = member(tmp_path, kafka.servers, "damaged").run(look)
+    assert prices() == [101.5, 102.5, 103.5]
+    assert {"CRC" in reason for reason, _ in stopped} == {True}
+    assert {tuple(recorded) for _, recorded in stopped} == {(101.5,)}
+    assert counts.stopped == {}
+
+
 def test_a_consumer_that_is_killed_or_has_no_answer_leaves_words_that_tell_of_it(
     kafka: KafkaServer, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ class KafkaSettings:
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "enable.partition.eof": True,  # an end may lie behind the last message
+            "check.crcs": True,  # else a bit that flipped on a broker's disk is another price
             "isolation.level": "read_committed",
             "session.timeout.ms": session,
             "heartbeat.interval.ms": session // 4,

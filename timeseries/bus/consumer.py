@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ MESSAGES_MAX = 4096  # of one look at the client's queue
 LOOK_SECONDS = 0.2
 RETRY_SECONDS = 1.0  # before a partition that stopped is tried again
 COMMIT_SECONDS = 2.0
+# Messages that the client cannot read: it would go on behind them, or at an offset that it read out of them.
+UNREADABLE = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED)
 DEAD = ".dead"  # behind a topic's name: its dead-letter topic
 
 PartitionPlace = tuple[str, int]  # topic, number
@@ -138,8 +141,8 @@ class TopicConsumer:
             place = message.topic() or "", message.partition() or 0
             if fault.fatal():
                 raise BusUnavailable(f"Kafka cannot be read: {fault.str()}.")
-            if fault.code() == KafkaError._AUTO_OFFSET_RESET and place in self._partitions:
-                self._stop(self._partitions[place], OffsetGone(f"{place[0]}/{place[1]}: {fault.str()}."))
+            if fault.code() in (KafkaError._AUTO_OFFSET_RESET, *UNREADABLE) and place in self._partitions:
+                self._stop_at(self._partitions[place], message.offset() or 0, fault, arrived.get(place))
             elif fault.code() != KafkaError._PARTITION_EOF:
                 log.warning("kafka", fault=fault.str())
         for place, taken in arrived.items():
@@ -281,6 +284,17 @@ class TopicConsumer:
         held.recording, held.retry_at = None, time.monotonic() + RETRY_SECONDS
         self.counts.stopped[held.place] = str(error)
         self._consumer.pause([TopicPartition(*held.place)])
+
+    def _stop_at(self, held: _Partition, offset: int, fault: KafkaError, arrived: BusMessages | None) -> None:
+        """Let a partition stand still where Kafka has no message to go on at, or one that cannot be read; what arrived
+        before it is recorded. The first such fault counts: others may come of what the client made of damaged bytes."""
+        if held.recording is None:
+            return
+        before = arrived and arrived[: bisect_left(arrived.offsets, offset)]
+        if before:
+            self._take(held, held.recording, before)
+        hint = "Let another replica lead, or delete the records up to there." if fault.code() in UNREADABLE else ""
+        self._stop(held, OffsetGone(f"{held.place[0]}/{held.place[1]}: {fault.str()}.", hint=hint))
 
     def _commit(self, *, asynchronous: bool = True) -> None:
         """Mark what has ended, and tell how far this member is, Kafka too: for lag, nobody goes on from there."""

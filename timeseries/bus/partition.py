@@ -39,7 +39,7 @@ PIECE_ROWS = 65_536  # from so many on the next message's rows are recorded by a
 
 
 class OffsetGone(VeloxError):
-    """A partition that no longer holds the message at which recording has to go on."""
+    """A partition that no longer holds the message at which recording has to go on, or holds it damaged."""
 
     code = "offset_gone"
 
