@@ -274,6 +274,16 @@ def test_the_file_has_every_trade_of_the_filter_in_its_order(
     assert figures == sorted(figures)
 
 
+@pytest.mark.parametrize("query", ["side=UP", "pnl_min=NaN", "since=2026-13-01", "side=LONG&r_max=x"])
+def test_no_file_is_of_all_trades_where_its_filter_cannot_be_read(book: Account, client: Client, query: str) -> None:
+    client.force_login(page_desk.member("viewer"))
+    assert client.get(f"/trades/?{query}").status_code == 200
+    for file in ("csv", "xlsx"):
+        answer = client.get(f"/trades/{file}/?{query}")
+        name, text = query.rsplit("&", maxsplit=1)[-1].split("=")
+        assert (answer.status_code, f"{name} is “{text}”" in answer.content.decode()) == (404, True)
+
+
 def test_a_page_asks_the_same_number_of_questions_however_many_trades(book: Account, client: Client) -> None:
     client.force_login(page_desk.member("viewer"))
     counts = set()

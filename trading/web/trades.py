@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from trading.models import Account, Trade
 from trading.pages.csv_download import csv_response
 from trading.pages.filter_form import FilterForm
 from trading.pages.workbook_download import workbook_response
@@ -66,14 +68,23 @@ def trade_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def trades_xlsx(request: HttpRequest) -> HttpResponse:
     """Return every trade under the filter as a workbook, in the order of the list."""
-    account = chosen_account(request).account
-    trades = matching(account, FilterForm(request.GET, account).filter())
-    return workbook_response(ordered(trades, request.GET.get("sort") or NEWEST), account, name="trades")
+    return workbook_response(*_for_a_file(request), name="trades")
 
 
 @require_safe
 def trades_csv(request: HttpRequest) -> HttpResponse:
     """Return every trade under the filter as a CSV file, in the order of the list."""
+    return csv_response(*_for_a_file(request), name="trades")
+
+
+def _for_a_file(request: HttpRequest) -> tuple[QuerySet[Trade], Account]:
+    """Return the trades of a file, and their account.
+
+    Raises: Http404 for a field that cannot be read: a file cannot tell that it narrows nothing, as the list does.
+    """
     account = chosen_account(request).account
-    trades = matching(account, FilterForm(request.GET, account).filter())
-    return csv_response(ordered(trades, request.GET.get("sort") or NEWEST), account, name="trades")
+    form = FilterForm(request.GET, account)
+    filters = form.filter()
+    for name, errors in form.errors.items():
+        raise Http404(f"{name} is “{form.data[name]:.80}”: {' '.join(map(str, errors))}")
+    return ordered(matching(account, filters), request.GET.get("sort") or NEWEST), account
