@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.timeseries.spools import INDIA, NOW, OPEN, OPEN_NS, files, lane, recorder, stored
@@ -820,6 +820,7 @@ MIXED = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
+@example([("A", {"ltp": 1.5, "ltt": 1.5, "timestamp": OPEN_NS})], "per_tick", None)
 @given(MIXED, st.sampled_from(["per_tick", "cumulative"]), st.sampled_from([None, "timestamp", "oi"]))
 def test_rows_of_different_keys_are_recorded_as_they_are_one_by_one(
     ticks: list[tuple[str, dict[str, Any]]], volume: str, of_all: str | None

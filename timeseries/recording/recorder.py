@@ -287,6 +287,7 @@ class Recorder(TickRecorder):
                 with self.writing(TICKS) as lane:
                     if lane is not last:
                         run, last = self.replay_start(lane), lane
+                        self._ticks = lane
                         series = [lane.ordinals.series((self.account, name), run=run) for name in batch.names]
                         self._series.update(zip(batch.names, series, strict=True))
                     done += write_columns(
