@@ -214,6 +214,7 @@ VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)
 VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1)
 # Days that are over, as Delta tables on an object store (s3://bucket/prefix) or in a folder (file:///folder).
 VELOX_ARCHIVE_URL = env.text("VELOX_ARCHIVE_URL")
+VELOX_ARCHIVE_ENDPOINT = env.url("VELOX_ARCHIVE_ENDPOINT", "", schemes=("http", "https"))
 ARCHIVE_ACCESS = {
     name: text
     for name in ("endpoint", "region", "access_key_id", "secret_access_key")

@@ -134,6 +134,22 @@ def test_the_command_keeps_channels_and_sends_a_test_message(monkeypatch: pytest
             answer("--on", "nobody")
 
 
+def test_an_address_of_the_environment_that_cannot_be_used_is_named_and_exit_1(settings: Any) -> None:
+    """Beside one that works nobody would miss it."""
+    with webhook() as hook:
+        for addresses, sent in ((["nonsense"], 0), ([hook.url, "nonsense"], 1)):
+            settings.VELOX_ALERT_URLS = addresses
+            for deed, name in (("--channels", "channels"), ("--test", "test")):
+                for form in ("table", "json"):
+                    out = io.StringIO()
+                    with pytest.raises(SystemExit) as ended:
+                        call_command("alerts", deed, "--format", form, stdout=out)
+                    assert ended.value.code == 1
+                    told = " ".join(out.getvalue().split())
+                    assert f"address {len(addresses)} cannot be used" in told and "There is no channel" not in told
+                assert len(json.loads(out.getvalue())[name]) == sent
+
+
 def test_a_channel_that_is_written_again_gets_the_new_address() -> None:
     write_alert_channel("desk", "tgram://1:a/2", by="asha", now=AT)
     switch_alert_channel("desk", is_active=False, by="asha", now=AT)

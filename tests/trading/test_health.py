@@ -239,6 +239,14 @@ class TestOthers:
         settings.INFLUXDB_V2_ORG = settings.INFLUXDB_V2_BUCKET = settings.INFLUXDB_V2_TOKEN = "velox"
         assert part("store") == ("degraded", "store_unavailable")
 
+    @pytest.mark.parametrize("address", ["archive", "s3://", "file:///dev/null/archive"], ids=["word", "s3", "folder"])
+    def test_an_archive_that_is_no_address_is_told_with_its_own_cure(self, settings: Any, address: str) -> None:
+        settings.VELOX_ARCHIVE_URL = address
+        state = report(now=now())["parts"]["store"]
+        assert (state["status"], state["code"]) == ("degraded", "archive_refused")
+        assert address in state["detail"] and "It is s3://bucket/prefix" in state["detail"]
+        assert "INFLUXDB" not in state["cure"]
+
     def test_points_that_nobody_ships_are_told_after_a_minute(self) -> None:
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})

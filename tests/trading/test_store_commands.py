@@ -114,6 +114,9 @@ def test_dead_letters_are_shown_with_their_reason_and_offered_again(settings: An
             "dead_letters": [],
             "retried": {"stored": 1, "cleared": 0, "refused": 0},
         }
+        none = StringIO()
+        call_command("dead_letters", "--format", "csv", stdout=none)
+        assert none.getvalue().startswith("Source,Measurement,")  # a table of no rows has its header
 
 
 def test_set_up_without_its_variables_names_the_first_that_is_missing(settings: Any) -> None:

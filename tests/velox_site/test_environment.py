@@ -23,6 +23,7 @@ SCHEMES = {
     "CELERY_BROKER_URL": ("redis", "rediss", "amqp", "amqps", "memory"),
     "INFLUXDB_V2_URL": ("http", "https"),
     "VELOX_SITE_URL": ("http", "https"),
+    "VELOX_ARCHIVE_ENDPOINT": ("http", "https"),
 }
 
 
@@ -90,6 +91,15 @@ def test_the_start_stops_with_the_name_and_without_the_secret(tmp_path: Path) ->
     assert done.returncode != 0
     assert "DATABASE_URL is no URL that can be used" in done.stderr and "%23" in done.stderr
     assert SECRET not in done.stderr + done.stdout
+
+
+def test_an_endpoint_that_is_no_url_stops_the_start(tmp_path: Path) -> None:
+    """It would be told by the first request alone, as a crash of the client's."""
+    environment = {**os.environ, "VELOX_DATA_DIR": str(tmp_path), "VELOX_ARCHIVE_ENDPOINT": "minio"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "VELOX_ARCHIVE_ENDPOINT is no URL that can be used" in done.stderr
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/velox", f"s3://key:{SECRET}@bucket", "file:///srv/velox", "gs://x"])

@@ -110,6 +110,8 @@ def store(now: datetime) -> State:
         is_without_minutes = opened.name == "influx" and not opened.keeps_minutes()
         behind = _unarchived(now) or _unremoved(opened, now)
     except StoreUnavailable as error:
+        if (error.field or "").startswith("VELOX_ARCHIVE_"):
+            return faults.ARCHIVE_REFUSED.state(str(error))
         return faults.BY_KEY[f"store/{error.code}"].state(str(error))
     if damages:
         return faults.STORE_DAMAGED.state(str(damage_error(damages)))

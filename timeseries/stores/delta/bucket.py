@@ -24,6 +24,8 @@ SILENT_SECONDS, FETCH_SECONDS = 15, 300  # for which nothing of an object may co
 LOG_SECONDS = 30  # which an entry of a table's log may take: Delta's own client knows no silence
 BLOCK = 8 << 20
 PROBE = "velox-probe"
+ADDRESS = "VELOX_ARCHIVE_URL"
+ADDRESS_HINT = "It is s3://bucket/prefix, or file:///folder for a folder on another disk that can be written."
 
 
 class S3Access(TypedDict, total=False):
@@ -44,12 +46,18 @@ class ObjectStore:
         self._objects: LocalStore | S3Store
         self._reading: LocalStore | S3Store  # in which silence ends a request, and so would a long put
         if not url.startswith(("s3://", "file:///")):
+            raise StoreMisconfigured(f"{url} is no address of an archive.", field=ADDRESS, hint=ADDRESS_HINT)
+        try:
+            self._open(access)
+        except (BaseError, OSError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
             raise StoreMisconfigured(
-                f"{url} is no address of an archive.",
-                field="VELOX_ARCHIVE_URL",
-                hint="It is s3://bucket/prefix, or file:///folder for a folder on another disk.",
-            )
-        if url.startswith("file:"):
+                f"No archive can be opened at {url}: {reason}.", field=ADDRESS, hint=ADDRESS_HINT
+            ) from error
+
+    def _open(self, access: S3Access) -> None:
+        """Set the clients; nothing is asked of a server, but a folder that is not there is made."""
+        if self.url.startswith("file:"):
             self._objects = self._reading = LocalStore.from_url(self.url, mkdir=True)
             return
         client: ClientConfig = {"connect_timeout": f"{CONNECT_SECONDS}s"}
@@ -83,7 +91,7 @@ class ObjectStore:
                 obstore.delete(self._objects, name)
         raise StoreMisconfigured(
             f"The object store of {self.url} puts an object over another although told not to (If-None-Match).",
-            field="VELOX_ARCHIVE_URL",
+            field=ADDRESS,
             hint="Two commits at once could lose one of them: take a store with conditional puts.",
         )
 

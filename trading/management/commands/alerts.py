@@ -8,8 +8,11 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import TypedDict
 
+from django.conf import settings
+
 from trading.alerts.channels import all_channels
 from trading.alerts.trial import send_test
+from trading.domain.alert_address import first_refusal
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
@@ -33,7 +36,7 @@ class ChannelRow(TypedDict):
 class Command(VeloxCommand):
     help = (
         "Show the alerts of an account and of the whole desk, or look after the channels that hear of them. Exit 1 "
-        "where a test message did not arrive."
+        "where a test message did not arrive, or an address of VELOX_ALERT_URLS cannot be used."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -67,8 +70,9 @@ class Command(VeloxCommand):
         if add is not None or off is not None or on is not None:
             self._write(add, off, on)
         if channels or add is not None or off is not None or on is not None:
-            self.emit(_channels())
-            return True
+            refused = _refused()
+            self.emit(_channels(refused))
+            return not (channels and refused)
         rows = ask(lambda: alert_rows(get_account(account), kind=kind, limit=max(0, limit)))
         cells = [_cells(row) for row in rows]
         notes = [] if rows else ["Nothing was told yet."]
@@ -87,17 +91,27 @@ class Command(VeloxCommand):
             switch_alert_channel(off or on or "", is_active=on is not None, by=by, now=now)
 
     def _test(self) -> bool:
-        rows = send_test(by=getpass.getuser())
-        answer = {"test": [{"channel": row.label, "state": row.state, "error": row.error} for row in rows]}
+        rows, refused = send_test(by=getpass.getuser()), _refused()
+        answer = {
+            "test": [{"channel": row.label, "state": row.state, "error": row.error} for row in rows],
+            "refused": refused,
+        }
         table = Table(
             "Test message", ["Channel", "State", "Error"], [[row.label, row.state, row.error] for row in rows]
         )
-        notes = [] if rows else ["There is no channel: set VELOX_ALERT_URLS, or `manage.py alerts --add NAME`."]
+        none = [] if rows else ["There is no channel: set VELOX_ALERT_URLS, or `manage.py alerts --add NAME`."]
+        notes = [refused] if refused else none
         self.emit(Report("Test message", answer, [table] if rows else [], notes, sheet=table))
-        return bool(rows) and all(row.state == "sent" for row in rows)
+        return bool(rows) and not refused and all(row.state == "sent" for row in rows)
 
 
-def _channels() -> Report:
+def _refused() -> str:
+    """Return which address of the environment is no channel and why, "" where each is one."""
+    reason = first_refusal(settings.VELOX_ALERT_URLS, kinds=settings.VELOX_ALERT_KINDS)
+    return reason and f"Of VELOX_ALERT_URLS {reason}"
+
+
+def _channels(refused: str) -> Report:
     names = {f"{row.name} ({row.label})" for row in ask(channel_rows)}
     rows: list[ChannelRow] = [
         {"name": "VELOX_ALERT_URLS", "channel": channel.label, "is_active": True}
@@ -107,8 +121,9 @@ def _channels() -> Report:
     rows += [{"name": row.name, "channel": row.label, "is_active": row.is_active} for row in ask(channel_rows)]
     cells = [[row["name"], row["channel"], "on" if row["is_active"] else "off"] for row in rows]
     table = Table("Channels", ["Name", "Channel", "State"], cells)
-    notes = [] if rows else ["There is no channel: nothing leaves this machine."]
-    return Report("Channels", {"channels": rows}, [table] if rows else [], notes, sheet=table)
+    none = [] if rows else ["There is no channel: nothing leaves this machine."]
+    notes = [refused] if refused else none
+    return Report("Channels", {"channels": rows, "refused": refused}, [table] if rows else [], notes, sheet=table)
 
 
 def _cells(row: AlertRow) -> list[str | int | datetime | None]:

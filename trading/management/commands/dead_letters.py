@@ -39,4 +39,5 @@ def report(letters: list[dict[str, Any]], retried: Retried | None) -> Report:
         data["retried"] = {"stored": retried.stored, "cleared": retried.cleared, "refused": retried.refused}
         notes.append(f"{retried.stored} are stored now, {retried.refused} were refused again.")
     rows = [[letter[name.lower()] for name in COLUMNS] for letter in letters]
-    return Report("Dead letters", data, [Table("Dead letters", COLUMNS, rows)] if rows else [], notes)
+    table = Table("Dead letters", COLUMNS, rows)
+    return Report("Dead letters", data, [table] if rows else [], notes, sheet=table)
