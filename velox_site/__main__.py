@@ -8,13 +8,17 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    """Run the command that the process's arguments name; a setting that makes no sense is one line and exit 2."""
+    """Run the command that the process's arguments name; a setting that makes no sense is one line and exit 2, Ctrl-C
+    while its modules are loaded one line and exit 130."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    except KeyboardInterrupt:  # before the command runs: it has words of its own then
+        sys.stderr.write("Broken off.\n")
+        sys.exit(130)
     finally:
         try:
             sys.stdout.flush()

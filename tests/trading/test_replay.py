@@ -403,7 +403,9 @@ def test_ctrl_c_ends_a_replay_with_one_line_and_the_next_completes_it(feed, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(DataManager, "process_ticks", interrupted)
-        assert "Run it again" in refused(feed())
+        with pytest.raises(CommandError, match="Run it again") as error:
+            run(feed())
+    assert error.value.returncode == 130
     assert run(feed())["ticks_stored"] == 4
 
 

@@ -102,6 +102,13 @@ def test_an_endpoint_that_is_no_url_stops_the_start(tmp_path: Path) -> None:
     assert done.returncode == 2 and "VELOX_ARCHIVE_ENDPOINT is no URL that can be used" in done.stderr
 
 
+def test_ctrl_c_while_modules_are_loaded_is_one_line_and_exit_130() -> None:
+    code = "import signal, sys; from velox_site import __main__ as start; sys.argv = ['manage.py', 'check']\n"
+    code += "start.execute_from_command_line = lambda argv: signal.raise_signal(signal.SIGINT)\n"
+    done = subprocess.run([sys.executable, "-c", code + "start.main()"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "Broken off.\n")
+
+
 @pytest.mark.parametrize("url", ["s3://bucket/velox", f"s3://key:{SECRET}@bucket", "file:///srv/velox", "gs://x"])
 def test_a_data_folder_is_a_path(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="VELOX_DATA_DIR is a URL: expected the path of a folder") as refused:

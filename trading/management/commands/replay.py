@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 from django.conf import settings
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -26,7 +27,7 @@ from trading.feeds import stamps, volume
 from trading.feeds.feed import Feed, Reading, read_feed
 from trading.feeds.names import FileSymbols
 from trading.feeds.rejects import Rejects
-from trading.management.base import VeloxCommand
+from trading.management.base import BROKEN_OFF, VeloxCommand
 from trading.management.files import write_file
 from trading.management.output import Report, Table, add_format_arguments
 from trading.operations.measure_excursions import measure_excursions
@@ -115,7 +116,8 @@ class Command(VeloxCommand):
                 with _progress(feed.size) as advance:
                     replay.run(dm, feed, trader, todo=todo, pace=replay.Pace(speed), advance=advance)
             except KeyboardInterrupt:
-                raise replay.ReplayFailed("Stopped midway.", hint="Run it again: it goes on from there.") from None
+                hint = "Run it again: it goes on from there."
+                raise CommandError(f"Stopped midway. {hint}", returncode=BROKEN_OFF) from None
             replay.flush(dm, feed)
             elapsed = time.perf_counter() - began
             data = {
