@@ -18,6 +18,7 @@ from django.utils import timezone
 from tests import page_desk
 from trading.bookkeeping import slips
 from trading.models import Account, Excursion, Instrument, Trade
+from trading.operations.clear_account import clear_account
 from trading.operations.close_position import close_position
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.write_day_note import write_day_note
@@ -74,6 +75,26 @@ def test_whatever_a_figure_follows_from_moves_the_mark() -> None:
     assert moved()
     Account.objects.get(code="replay").save()
     assert moved()
+
+
+def test_a_cleared_account_is_shown_empty(client: Client) -> None:
+    """Its journal ends where it did, so nothing but the missing row tells; what comes after moves it once more."""
+    client.force_login(page_desk.member("asha"))
+    page_desk.trade("zebra", 1, account="replay")
+
+    def pages() -> list[str]:
+        urls = ("/?account=replay&date=2024-03-15", "/trades/?account=replay")
+        return [client.get(url).content.decode() for url in urls]
+
+    assert all("zebra" in page for page in pages())
+    before = mark_of(get_account("replay"))
+    clear_account("replay")
+    cleared = mark_of(get_account("replay"))
+    assert not any("zebra" in page for page in pages())
+    assert cleared == before._replace(mac="")
+    page_desk.trade("okapi", 1, account="replay")
+    assert mark_of(get_account("replay")) != cleared
+    assert all("okapi" in page and "zebra" not in page for page in pages())
 
 
 def test_a_login_moves_no_mark(client: Client) -> None:

@@ -33,7 +33,8 @@ class Clearable(Protocol):
 class LedgerMark(NamedTuple):
     """The ends of both chains: which ledger it is, the journal's last row of an account, and the last seal's code.
 
-    Links of users tell who logged in: no figure follows from them.
+    Links of users tell who logged in: no figure follows from them. An account that was cleared keeps its end and has no
+    rows: its code is "", else what was kept before would stay right.
     """
 
     ledger: str
@@ -46,9 +47,11 @@ def mark_of(account: Account) -> LedgerMark:
     """Return the mark that the account's ledger stands at now, by one statement."""
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:  # before every page: the ORM would take ten times as long
         cursor.execute(
-            "SELECT ledger, sequence, mac, (SELECT mac FROM trading_seal"
+            "SELECT ledger, sequence, CASE WHEN EXISTS (SELECT 1 FROM trading_journal j"
+            " WHERE j.account_id = h.account_id AND j.sequence = h.sequence) THEN mac ELSE '' END,"
+            " (SELECT mac FROM trading_seal"
             " WHERE table_name NOT IN ('trading_user', 'trading_user_groups', 'trading_user_user_permissions')"
-            " ORDER BY trading_seal.sequence DESC LIMIT 1) FROM trading_journalhead WHERE account_id = %s",
+            " ORDER BY trading_seal.sequence DESC LIMIT 1) FROM trading_journalhead h WHERE account_id = %s",
             [account.pk],
         )
         row = cursor.fetchone()
