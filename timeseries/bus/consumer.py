@@ -154,8 +154,7 @@ class TopicConsumer:
             if held.recording is None and time.monotonic() >= held.retry_at:
                 self._open(held)
                 if held.recording is not None:
-                    self._consumer.seek(TopicPartition(*held.place, held.position))
-                    self._consumer.resume([TopicPartition(*held.place)])
+                    self._go_on(held)
         if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self._commit()
 
@@ -226,10 +225,22 @@ class TopicConsumer:
                 (assigned.topic, assigned.partition)
             )
             self._open(held)
-            assigned.offset = held.position
-        self._consumer.assign(partitions)
-        still = [TopicPartition(*held.place) for held in self._partitions.values() if held.recording is None]
-        self._consumer.pause(still)
+        self._assign()
+
+    def _assign(self) -> None:
+        """Have the client fetch every partition from its position on, but for those that stand still."""
+        held = self._partitions.values()
+        self._consumer.assign([TopicPartition(*each.place, each.position) for each in held])
+        self._consumer.pause([TopicPartition(*each.place) for each in held if each.recording is None])
+
+    def _go_on(self, held: _Partition) -> None:
+        """Have the client fetch a partition that stood still from its position on."""
+        place = TopicPartition(*held.place, held.position)
+        try:
+            self._consumer.seek(place)
+        except KafkaException:  # it fetches no more of one for which it was given no offset, or read a wrong one
+            self._assign()
+        self._consumer.resume([place])
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         given_up = self._given_up(partitions)

@@ -47,8 +47,11 @@ class ChildLine:
         """Send nothing: the SDK has its own heartbeat."""
 
     async def close(self) -> None:
-        """End the child, by force where it does not listen."""
+        """End the child, by force where it does not listen; one that ends by itself is let, or its code were lost."""
         with suppress(ProcessLookupError):
+            if self.process.stdout is not None and self.process.stdout.at_eof():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.process.wait(), CLOSE_SECONDS)
             self.process.terminate()
             try:
                 await asyncio.wait_for(self.process.wait(), CLOSE_SECONDS)
