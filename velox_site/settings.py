@@ -214,12 +214,11 @@ VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)
 VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1)
 # Days that are over, as Delta tables on an object store (s3://bucket/prefix) or in a folder (file:///folder).
 VELOX_ARCHIVE_URL = env.text("VELOX_ARCHIVE_URL")
-VELOX_ARCHIVE_ENDPOINT = env.url("VELOX_ARCHIVE_ENDPOINT", "", schemes=("http", "https"))
-ARCHIVE_ACCESS = {
-    name: text
-    for name in ("endpoint", "region", "access_key_id", "secret_access_key")
-    if (text := env.text(f"VELOX_ARCHIVE_{name.upper()}"))
+_access = {
+    "endpoint": env.url("VELOX_ARCHIVE_ENDPOINT", "", schemes=("http", "https")),
+    **{name: env.text(f"VELOX_ARCHIVE_{name.upper()}") for name in ("region", "access_key_id", "secret_access_key")},
 }
+ARCHIVE_ACCESS = {name: text for name, text in _access.items() if text}
 VELOX_KEEP_LOCAL_DAYS = env.optional_integer("VELOX_KEEP_LOCAL_DAYS", minimum=1)
 VELOX_ARCHIVE_CACHE_BYTES = env.integer("VELOX_ARCHIVE_CACHE_BYTES", 10 * 2**30, minimum=64 * 1024 * 1024)
 
