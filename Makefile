@@ -69,7 +69,7 @@ env: ## write .env with random secrets (0600); never overwrites one
 lock: .venv/dev ## resolve pyproject.toml anew into the hashed requirements files
 	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q pyproject.toml -o requirements.txt
 	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra dev --extra lab --extra patterns -c requirements.txt pyproject.toml -o requirements-dev.txt
-	@for extra in archive lab lab-ray lab-dask patterns spark; do $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra $$extra -c requirements-dev.txt pyproject.toml -o requirements-$$extra.txt; done
+	@for extra in archive kafka lab lab-ray lab-dask patterns spark; do $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra $$extra -c requirements-dev.txt pyproject.toml -o requirements-$$extra.txt; done
 
 clean: ## remove what can be made again; never the data in var/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/cache var/tmp var/check

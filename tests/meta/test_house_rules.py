@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("velox_site", "lab", "trading", "timeseries")
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-lab.txt", "requirements-patterns.txt",
          "requirements-lab-ray.txt", "requirements-lab-dask.txt", "requirements-archive.txt",
-         "requirements-spark.txt")  # fmt: skip
+         "requirements-kafka.txt", "requirements-spark.txt")  # fmt: skip
 
 
 def sources(*folders: str) -> Iterator[Path]:
@@ -176,6 +176,12 @@ def test_locks_carry_hashes_and_no_address() -> None:
         assert len(pins) > 20
         assert text.count("--hash=sha256:") >= len(pins)
         assert not re.search(r"https?://|--(extra-)?index|--find-links|--trusted-host", text)
+
+
+def test_no_text_sends_anybody_to_the_registry_for_a_package_of_velox() -> None:
+    """The registry has a stranger's package of that name: what an extra brings is named by itself, or by its lock."""
+    texts = (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *sources(*PACKAGES))
+    assert [path for path in texts if re.search(r"install ['\"]?velox\b", path.read_text(encoding="utf-8"))] == []
 
 
 def test_all_locks_pin_the_same_versions() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.trading.book import AT, closed, opened, snapshot
 from tests.trading.statements import future, line, statement
 from trading.bookkeeping.import_outcome import ImportOutcome
-from trading.brokers.values import Broker, FillKind, FillLine
+from trading.brokers.values import Broker, FillKind, FillLine, Head
 from trading.domain import trade_building
 from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
 from trading.models import BrokerFile, BrokerFill, DayTotal, Fill, Instrument, Trade
@@ -124,6 +125,34 @@ def test_equal_fills_without_ids_are_as_many_as_the_file_has() -> None:
     assert imported(*fills).already_known == 3
     assert [(row[3], row[2]) for row in trades()] == [(0, "CLOSED")]
     assert Fill.objects.count() == 3
+
+
+def test_other_charges_of_a_fill_that_is_known_are_told() -> None:
+    first, later = (future("1", "BUY", 10, charges={Head.BROKERAGE: Decimal(amount)}) for amount in (1, 2))
+    imported(first)
+    assert imported(first).findings == imported(future("1", "BUY", 10)).findings == []
+    (finding,) = imported(later).findings
+    assert finding.startswith("NFO:NIFTY26JUNFUT: the file has other charges for 1 fills that are known.")
+    assert Trade.objects.get().charges == 1
+
+
+@pytest.mark.parametrize(("first", "second"), [("2200000000012345", None), (None, "2200000000012345"), ("22", "2200")])
+def test_a_row_whose_orders_id_a_spreadsheet_or_a_broken_download_ruined_is_booked_once(
+    first: str | None, second: str | None
+) -> None:
+    entry, sale = future(None, "BUY", 20, minute=1), future(None, "SELL", 10, 110, minute=2, order_id=first)
+    imported(entry, sale)
+    outcome = imported(entry, replace(sale, order_id=second), replace(sale, order_id=second))
+    assert [remark.reason for remark in outcome.refused] == ["order_told_otherwise"]
+    assert (outcome.fills, outcome.already_known) == (1, 1)  # the second of two equal rows is one more
+    assert [row[1:] for row in trades()] == [("LONG", "CLOSED", 0, 200)]
+
+
+def test_equal_rows_of_two_orders_are_two_fills() -> None:
+    fills = [future(None, "BUY", 10, minute=1, order_id=order) for order in ("21", "22")]
+    imported(fills[0])
+    outcome = imported(*fills)
+    assert (outcome.fills, outcome.already_known, outcome.refused) == (1, 1, [])
 
 
 def test_a_file_of_another_client_or_currency_is_refused_whole() -> None:

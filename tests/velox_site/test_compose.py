@@ -24,6 +24,7 @@ NAMES = (
 )
 SECRETS = {name: name.lower() * 3 for name in (*NAMES.split(), "GRAFANA_ADMIN_PASSWORD")}
 DESK, WATCH = {"web", "worker", "beat", "kite"}, {"prometheus", "alertmanager", "grafana"}
+FEEDS_AND_TESTS = ("KITE_", "ANGEL_", "DHAN_", "UPSTOX_", "FYERS_", "IB_", "VELOX_TEST_")
 SERVICES = DESK | WATCH | {"postgres", "redis", "redis-broker", "influxdb", "kafka"}
 
 
@@ -53,6 +54,19 @@ def test_it_starts_with_no_default_password(tmp_path: Path, name: str) -> None:
     done = configured(tmp_path, {key: value for key, value in SECRETS.items() if key != name})
     assert done.returncode != 0
     assert "make env" in done.stderr
+
+
+def test_what_the_example_of_an_env_file_offers_to_the_desk_reaches_its_containers(tmp_path: Path) -> None:
+    offered = set(re.findall(r"^#?\s?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M)) - set(SECRETS)
+    of_the_file = {"VELOX_DATA_DIR", "DATABASE_URL", "CACHE_URL", "CELERY_BROKER_URL", "INFLUXDB_V2_URL"}
+    of_others = {"INFLUXDB_READ_TOKEN", "VELOX_RECORDER_ELSEWHERE", "DEBUG"}
+    names = {name for name in offered - of_the_file - of_others if not name.startswith(FEEDS_AND_TESTS)}
+    assert {"VELOX_ALERT_URLS", "VELOX_TIME_ZONE", "VELOX_HOSTS"} <= names
+    done = configured(tmp_path, SECRETS | {name: f"my-{name.lower()}" for name in names})
+    services = yaml.safe_load(done.stdout)["services"]
+    for desk in DESK:
+        given = services[desk]["environment"]
+        assert {name for name in names if f"my-{name.lower()}" not in str(given.get(name))} == set(), desk
 
 
 def test_every_service_restarts_is_pinned_and_tells_its_health(services: dict[str, Any]) -> None:
@@ -147,7 +161,7 @@ def test_prometheus_finds_desk_alertmanager_and_token_by_what_its_command_writes
     configuration = yaml.safe_load(written.read_text())
     (job,) = [job for job in configuration["scrape_configs"] if job["job_name"] == "velox"]
     assert job["static_configs"] == [{"targets": ["web:8000"]}]
-    assert services["web"]["environment"]["VELOX_HOSTS"] == "web"  # else the pages refuse that name
+    assert services["web"]["environment"]["VELOX_HOSTS"].split(",")[0] == "web"  # else the pages refuse that name
     assert (
         "alertmanager:9093" in str(configuration["alerting"]) and "localhost" not in written.read_text().split("#")[0]
     )

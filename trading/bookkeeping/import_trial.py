@@ -132,6 +132,7 @@ class ImportTrial:
             outcome.fills += len(new)
             outcome.already_known += len(fills.known)
             outcome.refused += fills.refused
+            outcome.findings += fills.charged_otherwise()
 
     def _instrument(self, incoming: IncomingFill, account: Account) -> Instrument:
         """Return the ledger's instrument of a fill, or the one that its first fill would make."""

@@ -50,6 +50,19 @@ class Sorted:
     known: list[tuple[IncomingFill, BrokerFill | NamedFill | None]] = field(default_factory=list)
     refused: list[Remark] = field(default_factory=list)
 
+    def charged_otherwise(self) -> list[str]:
+        """Return a finding for each symbol of which the file states other charges for known fills than are kept."""
+        counts = Counter(
+            each.symbol
+            for each, row in self.known
+            if row is not None and each.fill.charges not in (None, _charges_of(row))
+        )
+        return [
+            f"{symbol}: the file has other charges for {count} fills that are known. What was told of them first "
+            "counts: `manage.py amend --fill --charges` puts them right."
+            for symbol, count in counts.items()
+        ]
+
 
 NamedFill = IncomingFill | TriedFill
 
@@ -267,6 +280,12 @@ def _sort_chunk(
 def _content_of(named_fill: NamedFill) -> tuple[str, str, int, int]:
     fill = named_fill.fill
     return exchange_and_name(named_fill.symbol)[1], fill.side, fill.quantity, fill.price
+
+
+def _charges_of(row: BrokerFill | NamedFill) -> int | None:
+    if not isinstance(row, BrokerFill):
+        return row.fill.charges
+    return None if row.charges is None else to_units(row.charges)
 
 
 def _is_same(incoming: IncomingFill, row: BrokerFill) -> bool:

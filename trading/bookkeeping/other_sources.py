@@ -17,20 +17,23 @@ from trading.brokers.values import Remark
 from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
+from trading.domain.trade_building import ReportedFill
 from trading.models import Account, BrokerFill, Fill, Instrument
 from trading.queries.instruments import find_instrument
 from trading.queries.period import date_in
 
 Content = tuple[str, int, int]  # side, quantity and price in units
+LikeRow = tuple[datetime | None, str, int, int]  # instant and content of a row without an id
 
 
 @dataclass(slots=True)
 class DaySources:
     """What is known of one instrument's day: the keys of all files' fills (``rows`` and ``ids`` are of other files than
-    the one looked at), and what strategies said without ids."""
+    the one looked at, ``like`` the keys of these rows with their orders), and what strategies said without ids."""
 
     kept: set[str] = field(default_factory=set)
     rows: set[str] = field(default_factory=set)
+    like: defaultdict[LikeRow, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     ids: set[str] = field(default_factory=set)
     orders: dict[str, int] = field(default_factory=dict)  # units that strategies said of an order
     contents: set[Content] = field(default_factory=set)
@@ -65,12 +68,14 @@ def compare_sources(
         if instrument.pk is not None:
             _take_ledger(sources, account, sha256, instrument, days)
         for other_sha256, other in () if tried is None else tried.fills.of_days(symbol, min(days), max(days)):
-            _take_key(sources[other.day], other.key, other.kind, is_own=other_sha256 == sha256)
+            like = (other.at, other.side, other.quantity, other.price)
+            _take_key(sources[other.day], other.key, other.kind, like, other.order_id, is_own=other_sha256 == sha256)
         own: defaultdict[date, set[str]] = defaultdict(set)
         earlier = len(check.known_by_order)
         for each in fills:
             own[each.fill.day].add(each.fill.key)
-            _sort(each, sources[each.fill.day], check)
+        for each in fills:
+            _sort(each, sources[each.fill.day], own[each.fill.day], check)
         check.findings += _differing_days(symbol, own, sources)
         check.findings += _differing_orders(symbol, check.known_by_order[earlier:], sources)
     check.free.sort(key=lambda each: each.fill.position)
@@ -85,8 +90,10 @@ def _take_ledger(
     kept = BrokerFill.objects.filter(account=account, instrument=instrument, day__range=(first, last))
     # What a person confirmed of a corporate action, no file tells.
     kept = kept.exclude(broker_fill_id__startswith=f"{trade_building.ACTION_KEY}-")
-    for day, key, kind, of_file in kept.values_list("day", "broker_fill_id", "kind", "file__sha256"):
-        _take_key(sources[day], key, kind, is_own=of_file == sha256)
+    columns = ("day", "broker_fill_id", "kind", "file__sha256", "order_id", "at", "side", "quantity", "price")
+    for day, key, kind, of_file, order_id, at, side, quantity, price in kept.values_list(*columns):
+        like = (at, side, to_units(quantity), to_units(price))
+        _take_key(sources[day], key, kind, like, order_id, is_own=of_file == sha256)
     zone = instrument.exchange.zone
     start, end = (datetime.combine(day, time(), ZoneInfo(zone)) for day in (first, last + timedelta(days=1)))
     booked = Fill.objects.filter(trade__account=account, trade__instrument=instrument, at__gte=start, at__lt=end)
@@ -104,14 +111,31 @@ def _take_ledger(
             source.contents.add((side, to_units(quantity), to_units(price)))
 
 
-def _take_key(source: DaySources, key: str, kind: str, *, is_own: bool) -> None:
+def _take_key(source: DaySources, key: str, kind: str, like: LikeRow, order_id: str | None, *, is_own: bool) -> None:
     """Add the key of a file's fill; ``is_own`` where it is the file that is looked at."""
     source.kept.add(key)
-    if not is_own and kind != trade_building.ORDER:
-        (source.rows if key.startswith(f"{trade_building.ROW_KEY}-") else source.ids).add(key)
+    if is_own or kind == trade_building.ORDER:
+        return
+    if key.startswith(f"{trade_building.ROW_KEY}-"):
+        source.rows.add(key)
+        source.like[like].append((key, order_id or ""))
+    else:
+        source.ids.add(key)
 
 
-def _sort(each: IncomingFill, source: DaySources, check: SourceCheck) -> None:
+def _is_told_otherwise(fill: ReportedFill, source: DaySources, own: set[str]) -> bool:
+    """Say whether a row is one that another file tells without its order's id, or with a part of it, as where a
+    spreadsheet ruined the id or a download broke off; each such row stands for one."""
+    order_id, rows = fill.order_id or "", source.like[fill.at, fill.side, fill.quantity, fill.price]
+    for row in rows:
+        key, other = row
+        if key not in own and (order_id.startswith(other) or other.startswith(order_id)):
+            rows.remove(row)
+            return True
+    return False
+
+
+def _sort(each: IncomingFill, source: DaySources, own: set[str], check: SourceCheck) -> None:
     fill = each.fill
     is_row = fill.key.startswith(f"{trade_building.ROW_KEY}-")
     if fill.order_id is not None and fill.order_id in source.orders:
@@ -129,6 +153,9 @@ def _sort(each: IncomingFill, source: DaySources, check: SourceCheck) -> None:
     elif not is_row and source.rows:
         text = f"A file without ids brought fills of {fill.day}: this one may be one of them."
         check.refused.append(Remark(each.line.place, "rows_known", text))
+    elif is_row and _is_told_otherwise(fill, source, own):
+        text = f"Another file has this fill of {fill.day} under another id of its order: it is not booked twice."
+        check.refused.append(Remark(each.line.place, "order_told_otherwise", text))
     else:
         check.free.append(each)
 

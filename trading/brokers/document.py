@@ -19,10 +19,14 @@ CellRow = Sequence[CellValue]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One table of cells: rows from the sheet's first one on, trailing empty rows left out; ``name`` "" of a CSV."""
+    """One table of cells: rows from the sheet's first one on, trailing empty rows left out; ``name`` "" of a CSV.
+
+    ``is_unended``: a CSV's last line has no line break, as where a download broke off; some brokers never write it.
+    """
 
     name: str
     rows: Sequence[CellRow]
+    is_unended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

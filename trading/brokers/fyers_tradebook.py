@@ -69,8 +69,8 @@ def read(document: Document) -> Statement:
 
 
 def _is_mirror(line: SheetLine) -> bool:
-    """Say whether a row has each mark of a mirror. Raises nothing: a row with cells too many is no mirror."""
-    if line.is_overlong:
+    """Say whether a row has each mark of a mirror. Raises nothing: a row cut or too long is none."""
+    if line.is_overlong or line.is_cut:
         return False
     return any(cells.text(line.get(name)).startswith(_MIRROR_ID) for name in _IDS)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from trading.brokers.cells import PlacedCell, text
 from trading.brokers.document import CellRow, Document
-from trading.brokers.tables import SheetLine, is_blank_row
+from trading.brokers.tables import SheetLine, is_blank_row, is_cut
 from trading.brokers.values import Place
 
 _NAMES_START = 2
@@ -50,7 +50,7 @@ def section_lines(document: Document) -> Iterator[SectionLine]:
             names = columns.get(section, {})
             width = max(names.values(), default=_NAMES_START) + 1
             is_overlong = kind == "Data" and bool(names) and not is_blank_row(row[width:])
-            yield SectionLine(section, kind, SheetLine(place, row, names, is_overlong, len(row) < width))
+            yield SectionLine(section, kind, SheetLine(place, row, names, is_overlong, is_cut(sheet, count - 1, width)))
 
 
 def fields_of(lines: list[SectionLine], section: str) -> dict[str, str]:

@@ -41,19 +41,22 @@ class SheetLine:
     """One row under a header. ``line["Price"]`` is its cell by the column's name, empty where the row ends before it.
 
     ``is_overlong``: cells stand beyond the header's last column, as where a name holds an unquoted comma; no cell of
-    such a row is to be trusted, so that asking for one raises UnreadableCell. ``is_short``: it ends before the header.
+    such a row is to be trusted, so that asking for one raises UnreadableCell. ``is_cut``: the file ends within the row,
+    so that its last cell and those behind raise, too.
     """
 
     place: Place
     cells: CellRow
     columns: Mapping[str, int]
     is_overlong: bool
-    is_short: bool
+    is_cut: bool
 
     def __getitem__(self, name: str) -> PlacedCell:
         if self.is_overlong:
             raise UnreadableCell("the row has more cells than its header", place=self.place, column=name)
         index = self.columns[name]
+        if self.is_cut and index >= len(self.cells) - 1:
+            raise UnreadableCell("the file ends within this row", place=self.place, column=name)
         return PlacedCell(self.cells[index] if index < len(self.cells) else None, name, self.place)
 
     def get(self, name: str) -> PlacedCell:
@@ -80,7 +83,7 @@ class SheetTable:
                 continue
             overlong = not is_blank_row(cells[width:])
             place = Place(self.file, self.sheet.name, index + 1)
-            yield SheetLine(place, cells, self.columns, overlong, len(cells) < width)
+            yield SheetLine(place, cells, self.columns, overlong, is_cut(self.sheet, index, width))
 
 
 @lru_cache(maxsize=4096, typed=True)  # every format asks the same rows
@@ -92,6 +95,11 @@ def header_key(cell: CellValue) -> str:
 def is_blank_row(cells: Sequence[CellValue]) -> bool:
     """Say whether a row has nothing but blanks in it."""
     return all(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells)
+
+
+def is_cut(sheet: Sheet, index: int, width: int) -> bool:
+    """Say whether a file ends within a row under a header of this width; a footer's single cell is no such row."""
+    return sheet.is_unended and index == len(sheet.rows) - 1 and 1 < len(sheet.rows[index]) < width
 
 
 def is_header(cells: CellRow, required: Collection[str]) -> bool:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from timeseries.bus.producer import BusProducer
     from timeseries.spool.hand_overs import HandOver
 
-EXTRA = "pip install 'velox[kafka]', or confluent-kafka beside requirements.txt, brings it."
+EXTRA = (
+    "pip install --no-deps --require-hashes -r requirements-kafka.txt, or confluent-kafka beside the bot's packages."
+)
 
 
 def kafka_settings() -> KafkaSettings:

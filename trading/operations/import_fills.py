@@ -109,6 +109,7 @@ def _keep_fills(
         outcome.fills += len(rows)
         outcome.already_known += len(fills.known)
         outcome.refused += fills.refused
+        outcome.findings += fills.charged_otherwise()
         read = outcome.fills + outcome.already_known + len(outcome.refused)
         run.progress("fills", min(read, len(run.statement.fills)), len(run.statement.fills))
 

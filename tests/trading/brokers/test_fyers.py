@@ -10,6 +10,7 @@ import pytest
 
 from tests.trading.brokers.sheets import csv_document
 from trading.brokers import fyers_pnl, fyers_tradebook
+from trading.brokers.containers import open_document
 from trading.brokers.document import Document
 from trading.brokers.formats import recognise
 from trading.brokers.values import Head, Segment, Statement
@@ -96,6 +97,12 @@ class TestTradebook:
             tradebook(trade(CDSL, "BUY", "1", "2", "2", identifier="1300000012345678"))
         ).fills
         assert fill.order_id == "1300000012345678"
+
+    def test_a_row_that_a_broken_download_has_cut_is_rejected(self) -> None:
+        whole = "\n".join(",".join(f'"{cell}"' for cell in row) for row in tradebook(*ROUND_TRIP).sheets[0].rows)
+        statement = fyers_tradebook.read(open_document(whole[: -len('+15","2.6E+11"')].encode() + b'"', "book.csv"))
+        assert [(remark.reason, remark.place.row) for remark in statement.rejected] == [("unreadable_cell", 11)]
+        assert len(statement.fills) == 2
 
     def test_equal_rows_are_fills_of_their_own(self) -> None:
         equal = trade(CDSL, "BUY", "475", "12.5", "5,937.50")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trading.brokers.cells import UnreadableCell, text
+from trading.brokers.containers import open_document
 from trading.brokers.document import CellRow, Document, Sheet
 from trading.brokers.tables import find_header, find_table, has_header
 from trading.errors import UnknownLayout
@@ -30,7 +31,6 @@ def test_a_header_is_found_below_a_preamble_and_off_the_first_column() -> None:
     assert [(line["Symbol"].content, line["Price"].content, line.place.row, line.place.sheet) for line in lines] == [
         ("X", 5, 4, "Equity")
     ]
-    assert lines[0].is_short
     assert text(lines[0]["Extra"]) == text(lines[0].get("Absent")) == ""
 
 
@@ -52,6 +52,18 @@ def test_no_cell_of_a_row_that_is_longer_than_its_header_is_trusted() -> None:
     with pytest.raises(UnreadableCell, match="row 2: the row has more cells than its header"):
         longer["Price"]
     assert fitting["Price"].content == 5
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_no_cell_that_a_broken_download_may_have_cut_is_trusted(encoding: str) -> None:
+    whole = "Symbol,Trade Date,Price,Charges\r\nX,2026-08-03,5,1.25\r\nY,2026-08-03,15"
+    first, cut = table(open_document(whole.encode(encoding), "book.csv")).lines()
+    assert (first["Charges"].content, cut["Trade Date"].content) == ("1.25", "2026-08-03")
+    for name in ("Price", "Charges"):
+        with pytest.raises(UnreadableCell, match="row 3: the file ends within this row"):
+            cut[name]
+    for ended in (whole + "\r\n", whole + ",2", whole + "\n,,"):
+        assert next(table(open_document(ended.encode(encoding), "book.csv")).lines(2))["Price"].content == "15"
 
 
 def test_an_unknown_layout_names_the_new_and_the_missing_columns() -> None:

@@ -51,7 +51,8 @@ def read_separated(content: bytes, encoding: str, allowance: Allowance, rows_max
         allowance.take(8 * blank + 56 + 8 * len(cells))
         blank = 0
         rows.append(tuple(allowance.text(_plain(cell, number, allowance.name)) for cell in cells))
-    return delimiter, Sheet("", rows)
+    end = content.rstrip(b"\0")[-1:]  # of UTF-16, too
+    return delimiter, Sheet("", rows, is_unended=not blank and end not in (b"\n", b"\r"))
 
 
 def _decodes(content: bytes, encoding: str) -> bool:

@@ -22,6 +22,7 @@ from trading.feeds.live.lines import REFUSED, FeedLine, LineFailed
 LINE_BYTES_MAX = 16 * 2**20
 CLOSE_SECONDS = 5.0
 SDKS = {"fyers": "fyers_apiv3", "ib": "ib_async"}
+PACKAGES = {feed: module.replace("_", "-") for feed, module in SDKS.items()}  # as pip names them
 NO_SDK = 3  # the exit code of a child without its SDK
 
 
@@ -88,7 +89,7 @@ def must_have_sdk(feed: str, python: str | None) -> None:
         raise InvalidValue(
             f"The feed {feed} needs the package {SDKS[feed]}, which is not here.",
             field="feed",
-            hint=f"pip install 'velox[{feed}]', or name the interpreter of an environment that has it by --python.",
+            hint=f"pip install {PACKAGES[feed]}, or name the interpreter of an environment that has it by --python.",
         )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from trading.data_manager import DataManager
 from trading.feeds.live import angel, dhan, kite, upstox
-from trading.feeds.live.child_line import child_line
+from trading.feeds.live.child_line import PACKAGES, child_line
 from trading.feeds.live.connection import FeedConnection
 from trading.feeds.live.credentials import Credentials, read_credentials
 from trading.feeds.live.decoded import FrameDecoder, Listing
@@ -43,7 +43,9 @@ class LiveFeed:
         """Return what opens the feed for some instruments; ``command`` is that of its child."""
         socket = self.socket
         if socket is None:
-            hint = f"The child has no SDK: pip install 'velox[{self.name}]', or --python of an environment that has it."
+            hint = (
+                f"The child has no SDK: pip install {PACKAGES[self.name]}, or --python of an environment that has it."
+            )
             return lambda _: child_line(command, listing, hint)
         return partial(socket_line, lambda: socket(listing, read_credentials(self.credentials)))
 
