@@ -23,7 +23,7 @@ from trading.domain.statistics import Day, Drawdown, Outcomes
 
 TRADING_DAYS_MIN = 20
 TRADES_MIN = 5
-_SCALE, _EXPONENT = 10**8, -8
+_SCALE, _UNIT = 10**8, Decimal("1e-8")
 
 
 # Of these there are as many as a book has trades: tuples are made and read several times as fast as dataclasses.
@@ -357,5 +357,4 @@ def _unfinished(sample: Sample) -> shapes.Unfinished:
 
 
 def _money(units: int) -> Decimal:
-    whole, rest = divmod(units, _SCALE)
-    return Decimal(units).scaleb(_EXPONENT).normalize() if rest else Decimal(whole)
+    return (units * _UNIT).normalize() if units % _SCALE else Decimal(units // _SCALE)

@@ -53,8 +53,19 @@ class KeptStatement:
 
     def rows(self, account: Account, **slots: date) -> list[PlainRow]:
         """Return the query's rows; ``slots`` are days and instants by their names."""
+        rows = [list(row) for row in self.plain(account, **slots)]
         connection = connections[DEFAULT_DB_ALIAS]
-        sql, parameters, conversions, _ = self._written(connection.vendor)
+        _, _, conversions, _ = self._written(connection.vendor)
+        for place, (functions, expression) in conversions.items():
+            for convert in functions:
+                for row in rows:
+                    row[place] = convert(row[place], expression, connection)
+        return [tuple(row) for row in rows]
+
+    def plain(self, account: Account, **slots: date) -> list[PlainRow]:
+        """Return the query's rows as the database hands them over, nothing made of their values."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        sql, parameters, *_ = self._written(connection.vendor)
         texts: dict[str, int | str | None] = {"account": account.pk}
         for name, moment in slots.items():
             if isinstance(moment, datetime):
@@ -63,12 +74,8 @@ class KeptStatement:
                 texts[name] = connection.ops.adapt_datefield_value(moment)
         with connection.cursor() as cursor:
             cursor.execute(sql, [texts[name] if isinstance(name, SlotName) else name for name in parameters])
-            rows = [list(row) for row in cursor.fetchall()]
-        for place, (functions, expression) in conversions.items():
-            for convert in functions:
-                for row in rows:
-                    row[place] = convert(row[place], expression, connection)
-        return [tuple(row) for row in rows]
+            rows: list[PlainRow] = cursor.fetchall()
+        return rows
 
     def written(self) -> SQLCompiler:
         """Return what wrote the statement, which knows what its columns are."""

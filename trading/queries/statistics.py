@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import accumulate
 from operator import add
 
@@ -24,9 +25,10 @@ from trading.models import Account, DayTotal, Realisation, Strategy, Trade
 from trading.queries import as_known
 from trading.queries.accounts import capital_flows, pnl_by_day
 from trading.queries.as_known import KnownTrade
-from trading.queries.columns import UnitsSum, day_of, fetched_columns, instant_of, text, units, whole_sum
+from trading.queries.columns import UnitsSum, day_of, instant_of, text, units, whole_sum
 from trading.queries.day_only import is_untimed, without_flag
 from trading.queries.instruments import find_instrument, shown_symbol
+from trading.queries.kept_statements import ACCOUNT, KeptStatement, PlainQuery, Slot
 from trading.queries.period import EARLIEST, check_days, date_in, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.trades import OPEN, VOID
@@ -130,20 +132,27 @@ def totals_by(account: Account, first: date, last: date, cut: str) -> list[PartT
     over what a week is, and days are few.
     """
     columns, key_of = TOTALS[cut]
-    rows = DayTotal.objects.filter(account=account, day__gte=first, day__lte=last).values(*columns)
-    sums = {f"{name}_sum": UnitsSum(name) for name in _MONEY_SUMS} | {f"{name}_sum": Sum(name) for name in _COUNT_SUMS}
-    read = fetched_columns(rows.annotate(**sums).order_by(*columns).values_list(*columns, *sums))
-    names, money, counts = read[: len(columns)], read[len(columns) : -len(_COUNT_SUMS)], read[-len(_COUNT_SUMS) :]
-    addends = [*([whole_sum(total) or 0 for total in column] for column in money), *counts]
     totals: dict[str, list[int]] = {}
-    for key, *row in zip(map(key_of, *names), *addends, strict=True):
+    for row in _SUMS[columns].plain(account, first=first, last=last):
+        key, sums = key_of(*row[: len(columns)]), row[len(columns) :]
+        addends = [*(whole_sum(total) or 0 for total in sums[: len(_MONEY_SUMS)]), *sums[len(_MONEY_SUMS) :]]
         so_far = totals.get(key)
-        totals[key] = row if so_far is None else list(map(add, so_far, row))
+        totals[key] = addends if so_far is None else list(map(add, so_far, addends))
     parts: list[PartTotals] = []
     for key, (gross, charges, profit, loss, wins, losses, breakevens, unknown) in totals.items():
         outcomes = Outcomes(wins, losses, breakevens, profit, loss)
         parts.append({"key": key, **figures.outcome_figures(outcomes, gross=gross, charges=charges, unknown=unknown)})
     return parts
+
+
+def _sums_of(columns: tuple[str, ...]) -> PlainQuery:
+    rows = DayTotal.objects.filter(account=ACCOUNT, day__gte=Slot("first"), day__lte=Slot("last")).values(*columns)
+    sums = {f"{name}_sum": UnitsSum(name) for name in _MONEY_SUMS} | {f"{name}_sum": Sum(name) for name in _COUNT_SUMS}
+    query: PlainQuery = rows.annotate(**sums).order_by(*columns).values_list(*columns, *sums)
+    return query
+
+
+_SUMS = {columns: KeptStatement(partial(_sums_of, columns)) for columns, _ in TOTALS.values()}
 
 
 def curves_by(account: Account, first: date, last: date, cut: str) -> dict[str, list[Decimal]]:
