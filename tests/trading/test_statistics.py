@@ -35,6 +35,11 @@ class TestKnownFigures:
         assert figures.annualised_return(year) == pytest.approx(100 * (1.001**252 - 1), rel=1e-12)
         assert figures.calmar(year, 5.0) == pytest.approx(100 * (1.001**252 - 1) / 5, rel=1e-12)
 
+    def test_a_year_of_tiny_returns_keeps_all_its_digits(self) -> None:
+        """Trades of a few units in a large capital: of 1 + 10^-13 to the power of 252, a float keeps three digits."""
+        assert figures.annualised_return([1e-13] * 126) == pytest.approx(252 * 1e-13 * 100, rel=1e-10)
+        assert figures.annualised_return([1e-13, -1e-13, 3e-17] * 42) == pytest.approx(84 * 3e-17 * 100, rel=1e-8)
+
 
 class TestWhatIsUndefined:
     def test_nothing_has_no_ratio_and_no_average(self) -> None:

@@ -71,7 +71,7 @@ class Unfinished(TypedDict):
     """What belongs to trades that are still open, and the sample of R."""
 
     open_trades_pnl: Annotated[Decimal, Figure("money", "P&L after charges of exits of trades that are still open")]
-    trades_with_initial_risk: Annotated[int, Figure("trades", "closed trades that had a stop at their opening")]
+    trades_with_initial_risk: Annotated[int, Figure("trades", "closed trades opened with a stop away from the price")]
 
 
 class ClosedFigures(Results, Extremes, Expectations, RMultiples):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import fsum, prod, sqrt
+from math import expm1, fsum, log1p, sqrt
 
 TRADING_DAYS_A_YEAR = 252
 
@@ -180,11 +180,12 @@ def annualised_return(returns: Sequence[float]) -> float | None:
 
     None without days, where everything was lost, and where the growth of few extreme days has no finite figure.
     """
-    growth = prod(1 + value for value in returns)
-    if not returns or growth <= 0 or min(returns) <= -1:
+    if not returns or min(returns) <= -1:
         return None
+    # By logarithms: of a product near 1 most digits are lost, and small trades of a large capital are near it.
+    growth = fsum(map(log1p, returns))
     try:
-        return float(100 * (growth ** (TRADING_DAYS_A_YEAR / len(returns)) - 1))
+        return 100 * expm1(growth * TRADING_DAYS_A_YEAR / len(returns))
     except OverflowError:
         return None
 
