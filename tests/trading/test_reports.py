@@ -383,6 +383,28 @@ def test_a_void_trade_is_exported_as_void_and_counts_nowhere(desk: None) -> None
 
 
 @pytest.mark.ledger
+@pytest.mark.parametrize("days", [-20, 20], ids=["before", "after"])
+def test_a_void_trade_outside_the_others_stretches_no_period(days: int, desk: None) -> None:
+    """Ratios of days would have days in their sample on which nothing happened."""
+    account, strategy = get_account("main"), STRATEGIES[0]
+
+    def told_of_all(known_at: datetime | None = None) -> list[Any]:
+        narrowings = [{}, {"strategy_id": strategy}, {"symbol": "RELIANCE"}]
+        selected = [selection(account, known_at=known_at, **narrowed) for narrowed in narrowings]
+        return [report(of, now=NOW) for of in selected for report in (strategy_report, symbol_report)]
+
+    before = told_of_all()
+    trade(5, at=MONDAY + timedelta(days=days), strategy=strategy)
+    booked, then = told_of_all(), datetime.now(UTC)
+    row = Trade.objects.get(account__code="main", trade_id=f"{MONDAY + timedelta(days=days):%Y%m%d-%H%M%S}")
+    void(row.pk, by="desk", reason="never was")
+    assert told_of_all() == before != booked
+    assert told_of_all(then) == booked
+    exported = json.loads(told("trade_export", "json"))
+    assert row.trading_day.isoformat() in (exported["from"], exported["to"])
+
+
+@pytest.mark.ledger
 def test_a_report_costs_a_fixed_number_of_queries(desk: None, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(80):
         strategy_report(selection(get_account("main")))

@@ -97,8 +97,9 @@ def add_known_argument(parser: ArgumentParser, *, addition: str = "") -> None:
     parser.add_argument("--as-known-on", metavar="YYYY-MM-DD", help=words)
 
 
-def selection_of(options: Mapping[str, Any], *, watched: bool = False) -> Selection:
-    """Return the trades that a report's options name; ``watched`` takes symbols that only ticked as well.
+def selection_of(options: Mapping[str, Any], *, watched: bool = False, with_void: bool = False) -> Selection:
+    """Return the trades that a report's options name; ``watched`` takes symbols that only ticked as well, ``with_void``
+    days on which nothing but void trades was opened.
 
     Raises: UnknownAccount, InvalidValue.
     """
@@ -111,6 +112,7 @@ def selection_of(options: Mapping[str, Any], *, watched: bool = False) -> Select
         known_at=_known_at(options),
         today=desk_date(datetime.now(UTC)),
         watched=watched,
+        with_void=with_void,
     )
 
 

@@ -46,6 +46,7 @@ from trading.queries.statistics import (
     retold_of,
     trading_days,
 )
+from trading.queries.trades import VOID
 
 ALL = "all"
 # Cuts that are summed at once, since their groups make few combinations.
@@ -112,8 +113,10 @@ def selection(
     known_at: datetime | None = None,
     today: date | None = None,
     watched: bool = False,
+    with_void: bool = False,
 ) -> Selection:
-    """Return what a caller asks for; without a day, from the first opening's to the last opening's or exit's.
+    """Return what a caller asks for; without a day, from the first opening's to the last opening's or exit's, of void
+    trades only ``with_void``: where they count nowhere they must not stretch the sample of days either.
 
     A period ends with ``today`` at the latest, or with what is recorded of later days: the ratios of days know none
     that has not come. ``known_at`` and ``watched``: as `named_cut`; the days of a symbol that the ledger does not know
@@ -127,18 +130,20 @@ def selection(
         raise InvalidValue(f"{begins} lies after {ends}.", field="from", hint="Give --from before --to.")
     traded = replace(cut, instrument_id=None) if cut.instrument_id == UNKNOWN else cut
     if begins is None or ends is None:
-        whole = _span(traded)
+        whole = _span(traded, with_void=with_void)
         begins, ends = begins or whole[0], ends or whole[1]
     if ends is not None and today is not None and ends > today:
-        ends = max(today, _span(traded)[1] or today)
+        ends = max(today, _span(traded, with_void=with_void)[1] or today)
     if begins is None or ends is None or begins > ends:
         return Selection(cut, None, None, symbol)
     return Selection(cut, max(begins, EARLIEST), ends, symbol)
 
 
-def _span(cut: Cut) -> tuple[date | None, date | None]:
+def _span(cut: Cut, *, with_void: bool) -> tuple[date | None, date | None]:
     """Return the days of the first opening and of the last opening or exit."""
     trades, exits = Trade.objects.filter(**cut.lookups()), Realisation.objects.filter(**cut.lookups())
+    if not with_void:
+        trades = trades.exclude(state=VOID)
     days: list[date | None] = []
     if cut.known_at is not None:
         trades = trades.filter(untouched(cut.known_at))

@@ -98,7 +98,7 @@ class Command(VeloxCommand):
     def answer(self, *, fills: bool, where: str, **period: Unpack[PeriodOptions]) -> bool:
         if self.form == PARQUET and self.output is None:
             raise InvalidValue("Parquet is no text.", field="output", hint="Name a file with --output.")
-        selected = selection_of(period)
+        selected = selection_of(period, with_void=True)
         trades = exported(selected)
         if where:
             narrowed = matching(selected.cut.account, filter_of(where, selected.cut.account))
