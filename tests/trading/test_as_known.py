@@ -100,6 +100,34 @@ def test_every_report_is_answered_as_it_was_then() -> None:
         assert reports(number, at) == was, number
 
 
+def test_a_reason_that_a_void_fill_took_away_is_none_in_what_was_known() -> None:
+    """The trade was closed once more, by a fill that said nothing: the reason of the first close was in the report."""
+    opened()
+    closed(exit_reason="target")
+    void(row().pk, fill=2, **WHO)
+    filled("SELL", 2470, 10)
+    then, was = datetime.now(UTC), reports_of_march()
+    assert [part["key"] for part in was["by"]["exit_reason"]] == ["—"]
+    set_charges("main", "T1", "20.5", source="note")
+    assert reports_of_march(then) == was
+
+
+def test_days_of_an_exchange_that_was_traded_on_later_are_no_sample_of_what_was_known() -> None:
+    """On 25 March (Holi) the stock exchange was closed and the commodity exchange was not."""
+    opened()
+    closed()
+    then, was = datetime.now(UTC), reports_of_march()
+    opened("T2", symbol="MCX:CRUDEOIL24MARFUT")
+    closed("T2", symbol="MCX:CRUDEOIL24MARFUT")
+    assert (was["total"]["trading_days"], reports_of_march()["total"]["trading_days"]) == (7, 8)
+    assert reports_of_march(then) == was
+
+
+def reports_of_march(at: datetime | None = None) -> dict[str, Any]:
+    chosen = selection(get_account("main"), first=date(2024, 3, 14), last=date(2024, 3, 26), known_at=at)
+    return {**strategy_report(chosen, now=LATER)}
+
+
 def test_one_strategy_is_cut_as_it_was() -> None:
     opened()
     closed()

@@ -77,9 +77,11 @@ def _retold(trade: Trade, at: datetime) -> KnownTrade | None:
             risk = position.value_of(distance, to_units(fills[0].quantity), to_units(multiplier))
         seconds = None if is_day_only else (closed_at - fills[0].at).total_seconds()
         closed = ClosedTrade(holding.realised_pnl, holding.charges, risk, seconds)
-        # The last close before then; a trade that was opened again since keeps none.
-        bodies = [json.loads(row.body) for row in facts.journal_of(trade) if row.recorded_at < at]
-        reason = next((body["exit_reason"] for body in reversed(bodies) if "exit_reason" in body), "")
+        # What was said last before then, by a close or by how a correction left it: one that opens a trade again takes
+        # the reason away, and fills may close it once more without any.
+        bodies = (json.loads(row.body) for row in reversed(facts.journal_of(trade)) if row.recorded_at < at)
+        standings = (body.get("stands", body) for body in bodies)
+        reason = next((stands["exit_reason"] for stands in standings if "exit_reason" in stands), "")
     zone = trade.instrument.exchange.zone
     exits = [
         Exit(fill.at, date_in(fill.at, zone), exit.pnl, exit.charges, closed if exit.closes else None, closed is None)

@@ -271,14 +271,28 @@ def trading_days(cut: Cut, first: date, last: date, *, since: date | None = None
     since = since or first_trading_day(cut.account, known_at=cut.known_at)
     if since is None:
         return []
-    totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
-    rows = [*totals.values_list("day", "instrument__exchange__code", "instrument__session_group").distinct()]
+    rows = _markets_of_days(cut, first, last)
     days, groups = {day for day, *_ in rows}, {(exchange, group) for _, exchange, group in rows}
-    if cut.known_at is not None:
-        days = {exit.day for _, exit in exits_of(cut, first, last)}
     for exchange, group in groups or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
         days.update(calendar_of(exchange, group).trading_days(max(first, since), last))
     return sorted(days)
+
+
+def _markets_of_days(cut: Cut, first: date, last: date) -> list[tuple[date, str, str]]:
+    """Return the days of first..last on which the cut has an exit, each with exchange and session group of it."""
+    within, columns = (
+        {"day__gte": first, "day__lte": last},
+        ("day", "instrument__exchange__code", "instrument__session_group"),
+    )
+    if cut.known_at is None:
+        return [*DayTotal.objects.filter(**cut.lookups(), **within).order_by().values_list(*columns).distinct()]
+    stands = Realisation.objects.filter(as_known.untouched(cut.known_at, of="trade__"), **cut.lookups(), **within)
+    rows = [*stands.order_by().values_list(*columns).distinct()]
+    for trade in retold_of(cut, cut.known_at):
+        instrument = trade.trade.instrument
+        market = instrument.exchange.code, instrument.session_group
+        rows += [(exit.day, *market) for exit in trade.exits if first <= exit.day <= last]
+    return rows
 
 
 def whole_span(cut: Cut) -> tuple[date, date] | None:
