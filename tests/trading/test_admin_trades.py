@@ -22,7 +22,7 @@ from trading.admin.base import ReadOnly
 from trading.admin.trades import TradeAdmin
 from trading.domain.spreadsheet import cell
 from trading.errors import LedgerBusy
-from trading.models import Fill, Journal, Review, Trade, User
+from trading.models import Fill, Journal, Review, Strategy, Trade, User
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -235,6 +235,15 @@ def test_the_list_shows_one_account_and_never_all(as_user: As) -> None:
     filters = client.get(LIST).content.decode().partition('id="changelist-filter"')[2]
     choices = re.findall(r'\?account=\w+"[^>]*>\s*([^<]+?)\s*<', filters)
     assert choices == ["main (live)", "replay (replay)"]
+
+
+def test_the_filter_names_the_strategies_that_have_trades(as_user: As) -> None:
+    page_desk.trades(4)
+    Strategy.objects.create(code="never traded")
+    page = as_user("viewer").get(LIST).content.decode()
+    choices = re.findall(r'\?strategy__id__exact=(\d+)"', page)
+    assert {int(pk) for pk in choices} == set(Trade.objects.values_list("strategy", flat=True))
+    assert "never traded" not in page
 
 
 def test_money_in_the_list_is_grouped_signed_and_coloured(as_user: As) -> None:

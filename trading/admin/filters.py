@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from trading.admin.base import ModelAdmin
 from trading.domain.display import outcome
-from trading.models import Instrument, Trade
+from trading.models import Instrument, Strategy, Trade
 from trading.queries.results import RESULTS, with_result
 from trading.queries.trade_list import REVIEW_STATES, with_review
 
@@ -45,8 +46,28 @@ class InstrumentFilter(admin.RelatedOnlyFieldListFilter):
         return [(str(pk), f"{exchange}:{symbol}") for pk, exchange, symbol in columns]
 
 
+class StrategyFilter(admin.RelatedOnlyFieldListFilter):
+    """A filter by the strategies of the list."""
+
+    def field_choices(
+        self, field: RelatedField[Strategy, Strategy], request: HttpRequest, model_admin: ModelAdmin
+    ) -> list[tuple[str, str | _StrPromise]]:
+        listed = model_admin.get_queryset(request).order_by().filter(strategy=OuterRef("pk"))  # by the index, as above
+        return [(str(strategy.pk), str(strategy)) for strategy in Strategy.objects.filter(Exists(listed))]
+
+
 class DatedTrades(QuerySet[Trade]):
-    """Trades whose days are told apart as they are: on SQLite Django's own asks Python about each row."""
+    """Trades whose days are told apart as they are, once: on SQLite Django's own asks Python about each row."""
+
+    @cached_property
+    def _days(self) -> list[date]:
+        return sorted(self.order_by().values_list("trading_day", flat=True).distinct())
+
+    def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
+        """Return what is asked; the first and the last day, as a list's dates ask, are those of the days."""
+        if named == {"first": Min("trading_day"), "last": Max("trading_day")}:
+            return {"first": min(self._days, default=None), "last": max(self._days, default=None)}
+        return super().aggregate(*expressions, **named)
 
     def dates(
         self,
@@ -54,10 +75,9 @@ class DatedTrades(QuerySet[Trade]):
         kind: Literal["year", "month", "week", "day"],
         order: Literal["ASC", "DESC"] = "ASC",
     ) -> QuerySet[Trade, date]:
-        days = self.order_by().values_list(field_name, flat=True).distinct()
         parts = {"year": {"month": 1, "day": 1}, "month": {"day": 1}}.get(kind, {})
         firsts = super().dates(field_name, kind, order)
-        firsts._result_cache = sorted({day.replace(**parts) for day in days}, reverse=order == "DESC")
+        firsts._result_cache = sorted({day.replace(**parts) for day in self._days}, reverse=order == "DESC")
         return firsts
 
 

@@ -32,7 +32,7 @@ from trading.admin.base import (
     quantity_column,
 )
 from trading.admin.correct import correct
-from trading.admin.filters import DatedTrades, InstrumentFilter, ResultFilter, ReviewFilter
+from trading.admin.filters import DatedTrades, InstrumentFilter, ResultFilter, ReviewFilter, StrategyFilter
 from trading.domain import amounts, corrections, flags
 from trading.domain.averages import AveragePrices
 from trading.domain.display import outcome
@@ -134,7 +134,7 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
     )  # fmt: skip
     list_filter = (
         AccountFilter, ReviewFilter, ResultFilter, "state", "side",
-        ("strategy", admin.RelatedOnlyFieldListFilter), ("instrument", InstrumentFilter),
+        ("strategy", StrategyFilter), ("instrument", InstrumentFilter),
     )  # fmt: skip
     date_hierarchy = "trading_day"
     search_fields = (
