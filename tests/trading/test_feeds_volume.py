@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from trading.errors import InvalidValue
 from trading.feeds.ticks import NUMBERS, Ticks, concatenated
-from trading.feeds.volume import CHANCE_MAX, VolumeReading, _chance, with_volumes
+from trading.feeds.volume import CHANCE_MAX, VolumeEvidence, VolumeReading, _chance, with_volumes
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 SECOND = 10**9
@@ -160,3 +161,17 @@ def test_the_bound_of_chance_is_above_what_shuffling_gives():
         for falls in range(values):
             assert sum(law[: falls + 1]) / total <= _chance(values - 1, falls) * (1 + 1e-9)
     assert _chance(20, 1) < CHANCE_MAX < _chance(11, 0)
+
+
+def test_the_evidence_of_many_days_keeps_no_rows_of_them():
+    evidence = VolumeEvidence(mode="auto", zone=KOLKATA, name="a.csv")
+    tracemalloc.start()
+    try:
+        for day in range(30):
+            evidence.add(ticks("A", [(day * DAY + row, float(row)) for row in range(10_000)]))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    (reading,) = {reading.mode for reading in evidence.meaning().readings}
+    assert reading == "cumulative"
+    assert kept < 1_000_000  # 30 days of two columns would be 4.8 MB

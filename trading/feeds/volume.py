@@ -77,7 +77,8 @@ class _DayEvidence:
         before = np.searchsorted(times, time - LATE_NS, side="right")
         self.below += int(np.count_nonzero(volume < reached[before]))
         recent = int(np.searchsorted(times, times[-1] - LATE_NS, side="right"))
-        self.reached, self.time, self.volume = float(reached[recent]), times[recent:], volumes[recent:]
+        # Copies: a view would hold all rows of a stretch for each symbol and day, which at 5 GB of file is half a GB.
+        self.reached, self.time, self.volume = float(reached[recent]), times[recent:].copy(), volumes[recent:].copy()
 
 
 @dataclass(frozen=True, slots=True)
