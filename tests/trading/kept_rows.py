@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from trading.queries.accounts import get_account
-from trading.queries.exit_tables import CONDITIONS, EXITS, read_conditions, read_exits
+from trading.queries.exit_tables import EXITS, read_exits
 from trading.queries.signal_report import SIGNALS, read_signals
 from trading.queries.trade_columns import TRADES, read_trades
 
@@ -15,7 +15,7 @@ from trading.queries.trade_columns import TRADES, read_trades
 def assert_kept_tables_stand(account: str = "main") -> None:
     """Hold the rows of the kept tables to those that the ledger has now."""
     of = get_account(account)
-    tables = ((EXITS, read_exits), (CONDITIONS, read_conditions), (SIGNALS, read_signals), (TRADES, read_trades))
+    tables = ((EXITS, read_exits), (SIGNALS, read_signals), (TRADES, read_trades))
     for kept, read in tables:
         assert rows_of(kept.of(of)) == rows_of(read(of, None))
 

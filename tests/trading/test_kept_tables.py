@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
@@ -21,9 +23,9 @@ from trading.models import Realisation, Signal, Trade
 from trading.operations.add_capital import add_capital
 from trading.operations.amend import amend
 from trading.operations.void import void
-from trading.queries import exit_tables, kept_tables
+from trading.queries import exit_tables, kept_tables, sealed_parts
 from trading.queries.accounts import get_account
-from trading.queries.exit_tables import EXITS, read_exits
+from trading.queries.exit_tables import EXITS, PARTED, read_exits
 from trading.queries.kept import all_kept, mark_of
 from trading.queries.kept_tables import BESIDE, KeptTable, signal_recorded, touched_between, trade_touched
 from trading.queries.reports import selection, strategy_report, symbol_report
@@ -38,7 +40,9 @@ NOW = datetime(2024, 3, 18, 12, tzinfo=UTC)
 def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """Which trades were read of the ledger: None for all."""
     asked: list[Any] = []
-    table = KeptTable("exits", "1", lambda account, trades: asked.append(trades) or read_exits(account, trades))
+    table = KeptTable(
+        "exits", "1", lambda account, trades: asked.append(trades) or read_exits(account, trades), by=PARTED
+    )
     monkeypatch.setattr(exit_tables, "EXITS", table)
     yield asked
 
@@ -76,6 +80,7 @@ def test_what_was_read_once_is_read_of_touched_trades_alone(reads: list[Any]) ->
 def test_a_report_of_what_is_kept_is_that_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     page_desk.trades(5)
     page_desk.open_trade()
+    page_desk.member("asha")
 
     def told() -> list[Any]:
         for answers in all_kept:
@@ -95,13 +100,55 @@ def test_a_report_of_what_is_kept_is_that_of_the_ledger(monkeypatch: pytest.Monk
         lambda: None,
         lambda: amend(pk_of("T3"), price="2", fill=1, **WHO),
         lambda: page_desk.trades(2, first=6),
+        lambda: page_desk.reviewed("T4"),
+        lambda: amend(pk_of("T2"), strategy_id=page_desk.STRATEGIES[0], **WHO),
+        lambda: amend(pk_of("T3"), strategy_id=page_desk.STRATEGIES[1], **WHO),
     ):
         change()
         of_ledger = told()
         with monkeypatch.context() as patched:
             patched.setattr(kept_tables, "SOUGHT_MIN", 0)
+            patched.setattr(sealed_parts, "ROWS_MIN", 1)
             assert told() == of_ledger
     assert file().exists()
+
+
+def test_of_one_strategy_its_parts_alone_are_read_and_proved(reads: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealed_parts, "ROWS_MIN", 1)
+    page_desk.trades(6)
+    account, keys = get_account("main"), sorted({*Trade.objects.values_list("strategy_id", flat=True)})
+
+    def rows(key: int) -> Any:
+        return rows_of(exit_tables.EXITS.of(account, strategy_id=key))
+
+    expected = {key: [row for row in ask() if ("strategy_id", key) in row] for key in (*keys, -1)}
+    assert {key: rows(key) for key in expected} == expected
+    assert [len(rows) for rows in expected.values()] == [2, 2, 2, 0]
+    whole = file().read_bytes()
+    file().write_bytes(whole[:-9] + b"x" + whole[-8:])  # of the strategy with the highest key
+    assert {key: rows(key) for key in keys[:-1]} == {key: expected[key] for key in keys[:-1]}
+    assert reads == [None]
+    assert rows(keys[-1]) == expected[keys[-1]]
+    assert reads == [None, None]
+
+
+def test_a_part_that_is_whole_but_another_is_not_used(reads: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealed_parts, "ROWS_MIN", 1)
+    page_desk.trades(2)
+    ask()
+    head, _, body = file().read_bytes().partition(b"\n")
+    sizes = [section["size"] for section in json.loads(head.partition(b" ")[2])["parts"]]
+    first = body[sizes[0] : sizes[0] + sizes[1]]
+    rows = pa.ipc.open_stream(first).read_all()
+    place, sink = rows.column_names.index("pnl"), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=sealed_parts.PACKED) as stream:
+        stream.write_table(rows.set_column(place, "pnl", pa.array([1] * len(rows))))
+    forged = sink.getvalue().to_pybytes().ljust(len(first), b"\0")
+    assert len(forged) == len(first)
+    for harmed in (body.replace(first, forged), body.replace(first, b"")):
+        file().write_bytes(head + b"\n" + harmed)
+        assert ask() == now()
+    assert reads == [None] * 3
 
 
 def test_the_file_is_private_and_one_that_was_touched_is_not_used(reads: list[Any]) -> None:

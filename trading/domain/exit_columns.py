@@ -29,6 +29,7 @@ _LIMB, _LIMB_MASK = 21, 2**21 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 24 * 3600 * 10**6
 _QUARTER = 900 * 10**6  # no zone changes its offset within a quarter of an hour
+OFFSETS_KEPT = 16_384
 _SECOND = timedelta(seconds=1)
 
 
@@ -307,6 +308,7 @@ def local_columns(traded: Integers, zones: Sequence[str], *instants: Integers) -
     return local
 
 
+@lru_cache(maxsize=OFFSETS_KEPT)  # of the days of some years, which every reading asks for
 def _offset(micros: int, zone: ZoneInfo) -> int:
     """Return by how many microseconds a zone is ahead of UTC at an instant."""
     return ((EPOCH + timedelta(microseconds=micros)).astimezone(zone).utcoffset() or timedelta()) // _SECOND * 10**6

@@ -48,21 +48,22 @@ def numbers_of(trades: Integers, recorded: Recorded) -> dict[str, Floats]:
     return conditions
 
 
-def conditions_table(recorded: Recorded) -> pa.Table:
-    """Return conditions as a table: a row for each trade that has one, NaN or null for each that it has not."""
-    every = [keys for keys, _ in recorded.values()]
-    trades = distinct(np.concatenate(every))[0] if every else np.zeros(0, dtype=np.int64)
-    columns = numbers_of(trades, recorded)
-    return pa.table({TRADE: trades} | {f"{OF_CONDITION}{name}": column for name, column in columns.items()})
+def with_conditions(exits: pa.Table, recorded: Recorded) -> pa.Table:
+    """Return exits, each with the conditions of its trade, NaN where that has none of a name."""
+    trades, of_trade = distinct(numbers(exits[TRADE]))
+    for name, column in numbers_of(trades, recorded).items():
+        exits = exits.append_column(f"{OF_CONDITION}{name}", pa.array(column[of_trade]))
+    return exits
 
 
-def conditions_in(trades: Integers, table: pa.Table) -> dict[str, Floats]:
-    """Return `numbers_of` some trades from a `conditions_table`."""
-    keys = numbers(table[TRADE])
-    sought = np.isin(keys, trades)
-    columns = {name: table[name].to_numpy()[sought] for name in table.column_names if name != TRADE}
-    recorded = {name.removeprefix(OF_CONDITION): (keys[sought], column) for name, column in columns.items()}
-    return numbers_of(trades, recorded)
+def conditions_in(exits: pa.Table, size: int, of_trade: Integers) -> dict[str, Floats]:
+    """Return `numbers_of` so many trades from exits `with_conditions`; ``of_trade`` numbers the trade of each exit."""
+    conditions: dict[str, Floats] = {}
+    for name in exits.column_names:
+        if name.startswith(OF_CONDITION):
+            of_trades = conditions[name.removeprefix(OF_CONDITION)] = np.full(size, np.nan)
+            of_trades[of_trade] = exits[name].to_numpy()
+    return conditions
 
 
 class _SeveralOfOne(Exception):

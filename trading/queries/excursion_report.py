@@ -11,7 +11,7 @@ from django.utils import timezone
 from trading.domain.excursions import ExcursionPoint
 from trading.domain.sessions import days_between
 from trading.domain.shapes import ExcursionReport, ExcursionRow, FeedGapRow
-from trading.models import Account, FeedGap, Signal, Trade
+from trading.models import Account, Excursion, FeedGap, Signal, Trade
 from trading.queries.excursions import fields_of, ns, symbol_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
@@ -78,9 +78,13 @@ def excursion_report(selection: Selection) -> ExcursionReport:
 
 def excursion_points(selection: Selection, *, points_max: int) -> list[ExcursionPoint]:
     """Return the excursions of the newest measured trades among those of `trades_of`."""
-    measured = trades_of(selection).filter(excursion__isnull=False).order_by("-opened_at", "-pk")[:points_max]
+    trades = trades_of(selection).filter(excursion__isnull=False)
+    few = [*Excursion.objects.order_by().values_list("trade_id", flat=True)[: points_max + 1]]
+    if len(few) <= points_max:  # else the database would look at every trade for them
+        trades = trades.filter(pk__in=few)
     columns = ("pk", "trade_id", "excursion__mae", "excursion__mfe", "realised_pnl")
-    return [ExcursionPoint(*row) for row in measured.values_list(*columns)]
+    newest = trades.order_by("-opened_at", "-pk")[:points_max]
+    return [ExcursionPoint(*row) for row in newest.values_list(*columns)]
 
 
 def _row(trade: Trade) -> ExcursionRow:

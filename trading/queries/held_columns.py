@@ -155,14 +155,49 @@ def _closed(cut: Cut, first: date, last: date, exits: ExitColumns) -> HeldColumn
     of_one_day = opened_on == closed_on
     whole = np.flatnonzero(of_one_day & (opened_on >= first.toordinal()) & (opened_on <= last.toordinal()))
     whole = whole[np.argsort(start[whole], kind="stable")]
-    columns = HeldColumns(strategies, symbols, markets, market_of[symbols.codes], opened_on, start, stop).take(whole)
-    longer: list[HeldRow] = []
-    for place in np.flatnonzero(~of_one_day).tolist():
-        strategy, symbol = (names[codes[place]] for codes, names in (strategies, symbols))
-        ends = (_EPOCH + int(column[place]) * _MICROSECOND for column in (start, stop))
-        longer.append((strategy, symbol, of_symbol[symbol][0], *ends))
-    longer += touching(cut, last, last, is_open=False)
-    return columns.joined(HeldColumns.of(held_by_day(longer, first, last)))
+    market = market_of[symbols.codes]
+    columns = HeldColumns(strategies, symbols, markets, market, opened_on, start, stop).take(whole)
+    carried = HeldColumns(strategies, symbols, markets, market, opened_on, start, stop).take(
+        np.flatnonzero(~of_one_day)
+    )
+    longer = _carried(carried, closed_on[~of_one_day], first, last)
+    touched = held_by_day(touching(cut, last, last, is_open=False), first, last)
+    return columns.joined(longer).joined(HeldColumns.of(touched))
+
+
+def _carried(trades: HeldColumns, closed_on: Integers, first: date, last: date) -> HeldColumns:
+    """Return what of each of some trades, whose `day` is that of their opening, lies in each of the days: one carried
+    into a day starts with its trading, one carried on ends with it (`exposure.held_by_day`)."""
+    begins, ends = np.maximum(trades.day, first.toordinal()), np.minimum(closed_on, last.toordinal())
+    sizes = np.maximum(ends - begins + 1, 0)
+    trade = np.repeat(np.arange(len(sizes)), sizes)
+    day = begins[trade] + np.arange(len(trade)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    opens, closes = np.zeros(len(trade), dtype=np.int64), np.zeros(len(trade), dtype=np.int64)
+    is_interrupted = np.zeros(len(trade), dtype=bool)
+    for number, market in enumerate(trades.markets):
+        here, calendar = np.flatnonzero(trades.market[trade] == number), calendar_of(*market)
+        days, *bounds = _open_spans(calendar, first, last)
+        since, until = (np.searchsorted(days, day[here], side=side) for side in ("left", "right"))
+        is_interrupted[here] = until - since > 1
+        is_open = until > since
+        opens[here[is_open]], closes[here[is_open]] = (bound[since[is_open]] for bound in bounds)
+        shut, of_day = np.unique(day[here[~is_open]], return_inverse=True)
+        midnights = _micros([calendar.bounds(date.fromordinal(ordinal))[0] for ordinal in shut.tolist()])
+        opens[here[~is_open]] = closes[here[~is_open]] = midnights[of_day]
+    opens_here = day == trades.day[trade]
+    start = np.where(opens_here, trades.start[trade], opens)
+    stop = np.where(day == closed_on[trade], trades.stop[trade], closes)
+    one_by_one = np.unique(trade[is_interrupted])
+    places = np.flatnonzero(~np.isin(trade, one_by_one) & (opens_here | (start < stop)))
+    strategies, symbols = (Groups(codes[trade[places]], names) for codes, names in (trades.strategies, trades.symbols))
+    market_of, stop = trades.market[trade[places]], np.maximum(start, stop)
+    columns = HeldColumns(strategies, symbols, trades.markets, market_of, day[places], start[places], stop[places])
+    rows: list[HeldRow] = []
+    for place in one_by_one.tolist():
+        strategy, symbol = (names[codes[place]] for codes, names in (trades.strategies, trades.symbols))
+        opened_at, closed_at = (_EPOCH + int(column[place]) * _MICROSECOND for column in (trades.start, trades.stop))
+        rows.append((strategy, symbol, trades.markets[trades.market[place]], opened_at, closed_at))
+    return columns.joined(HeldColumns.of(held_by_day(rows, first, last)))
 
 
 def union_micros(starts: Integers, stops: Integers) -> int:

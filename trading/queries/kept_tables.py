@@ -2,19 +2,18 @@
 
 A table has rows of trades, or of signals. Its file says at which end of the account's journal it was read; the rows of
 the journal since then name what they touched, and that alone is read anew. A file is a copy that can be made again from
-the ledger: it is used where its seal, by the journal's key, is whole and the journal still
-leads on from where it was read; else all is read anew. Who deletes it loses nothing.
+the ledger: it is used where its seals, by the journal's key, are whole and the journal still leads on from where it was
+read; else all is read anew. Who deletes it loses nothing.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,22 +22,21 @@ from django.conf import settings
 from django.db.models import F, Max, Model, QuerySet
 from django.db.models.lookups import Exact
 
-from timeseries.spool.durable import replace_file
-from trading.domain.chain import Body, seal_of
+from trading.domain.chain import Body
 from trading.models import Account
 from trading.queries.kept import LedgerMark, last_migration, mark_of, rows_between
 from trading.queries.lines import numbers
+from trading.queries.sealed_parts import About, BrokenSeal, Values, read_parts, write_parts
 
 log = structlog.get_logger("system")
 Row = TypeVar("Row", bound=Model)
 
 SOUGHT_MIN = 20_000  # fewer rows an index finds sooner than a file is read
-SOUGHT_SHARE = 20  # and a smaller share of all than a twentieth, too
+SOUGHT_SHARE = 20  # and a smaller share of all than a twentieth, too, where a file is not read by the parts sought
 SHARE = 4  # of a table's rows: an account that has more of them is read without an index
 STEPS_MAX = 50_000  # rows of the journal that are looked at for what they touched; after more all is read anew
 STEPS_KEPT = 2_000  # as many may be behind a file before it is written anew
 FOLDER = "columns"
-SEAL_BYTES = 32
 # Operations that change nothing of any trade. One that neither names a trade nor stands here makes all read anew.
 BESIDE = frozenset(
     {
@@ -72,66 +70,82 @@ def signal_recorded(operation: str, body: Body) -> Collection[int] | None:
     return () if operation in BESIDE or "trade" in body else None
 
 
-class Read(NamedTuple):
-    """A table and the end of the journal that it was read at, or before which nothing of it changed since."""
-
-    table: pa.Table
-    mark: LedgerMark
-
-
 class KeptTable:
-    """One kind of columns, in rows of a ``key``. ``layout`` changes with what they are: a file of another is none."""
+    """One kind of columns, in rows of a ``key``. ``layout`` changes with what they are: a file of another is none.
+    ``by`` are the columns by whose values rows are often sought."""
 
     def __init__(
-        self, name: str, layout: str, read: RowReader, key: str = "trade_id", touches: Touches = trade_touched
+        self,
+        name: str,
+        layout: str,
+        read: RowReader,
+        key: str = "trade_id",
+        touches: Touches = trade_touched,
+        by: Sequence[str] = (),
     ):
         self._name, self._layout, self._read, self._key, self._touches = name, layout, read, key, touches
+        self._by = by
         self._lock = Lock()
 
-    def of(self, account: Account) -> pa.Table:
-        """Return the account's rows as they stand now, in no order."""
+    def of(self, account: Account, **values: int) -> pa.Table:
+        """Return the account's rows as they stand now, in no order: those that have some values in some columns."""
         mark = mark_of(account)  # before the rows: what comes in between is touched by a later row of the journal
-        file = Path(settings.DATA_DIR, FOLDER, f"{self._name}-{account.pk}")
-        kept = self._kept(file)
-        touched = None if kept is None else touched_between(account, kept.mark, mark, self._touches)
-        if kept is None or touched is None:
+        table = self._kept(account, mark, values)
+        if table is None:
             table = self._read(account, None)
-        elif touched:
-            stands = kept.table.filter(pa.array(~np.isin(numbers(kept.table[self._key]), list(touched))))
+            self._keep(account, table, mark)
+        mask = np.ones(len(table), dtype=bool)
+        for name, value in values.items():
+            mask &= numbers(table[name]) == value
+        return table if mask.all() else table.filter(pa.array(mask))
+
+    def is_worth_it(
+        self, account: Account, rows: QuerySet[Model], *, is_parted: bool = False, at_most: int = sys.maxsize
+    ) -> bool:
+        """Tell whether so many of an account's rows are sought that what is kept of them is read in less time; of more
+        than ``at_most`` nothing is to be kept. ``is_parted``: rows are sought by what the table is parted by alone."""
+        newest = _newest(rows.model)
+        has_parts = is_parted and self._file(account).exists()
+        most = SOUGHT_MIN if has_parts else max(SOUGHT_MIN, newest // SOUGHT_SHARE)
+        return at_most >= newest > most and mark_of(account).sequence > 0 and rows.order_by()[: most + 1].count() > most
+
+    def _file(self, account: Account) -> Path:
+        return Path(settings.DATA_DIR, FOLDER, f"{self._name}-{account.pk}")
+
+    def _kept(self, account: Account, mark: LedgerMark, values: Values) -> pa.Table | None:
+        """Return the rows with some values, and maybe others, from the file and of what was touched since; None where
+        there is no file, or one that is not whole, of another layout, or from where the journal does not lead on."""
+
+        def wanted(about: About) -> Values | None:  # a migration may rewrite rows
+            is_ours = about["layout"] == self._layout and about["migration"] == last_migration()
+            return None if not is_ours else values if mark.sequence - about["mark"][1] <= STEPS_KEPT else {}
+
+        try:
+            kept = read_parts(self._file(account), str(settings.JOURNAL_KEY), wanted)
+        except (OSError, BrokenSeal):
+            return None
+        if kept is None:
+            return None
+        table, since = kept[1], LedgerMark(*kept[0]["mark"])
+        touched = touched_between(account, since, mark, self._touches)
+        if touched is None:
+            return None
+        if touched:
+            stands = table.filter(pa.array(~np.isin(numbers(table[self._key]), list(touched))))
             both = pa.concat_tables([stands, self._read(account, touched)], promote_options="default")
-            table = both.unify_dictionaries().combine_chunks()
-        else:
-            table = kept.table
-        if kept is None or touched is None or mark.sequence - kept.mark.sequence > STEPS_KEPT:
-            self._keep(file, Read(table, mark))
+            table = both.unify_dictionaries()
+        if mark.sequence - since.sequence > STEPS_KEPT:
+            self._keep(account, table, mark)
         return table
 
-    def _kept(self, file: Path) -> Read | None:
-        """Return what the file holds; None where there is none, or one that is not whole or of another layout."""
-        try:
-            content = file.read_bytes()
-        except OSError:
-            return None
-        seal, body = content[:SEAL_BYTES], memoryview(content)[SEAL_BYTES:]
-        if not hmac.compare_digest(seal, seal_of(str(settings.JOURNAL_KEY), body)):
-            return None
-        table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
-        header = json.loads(table.schema.metadata[b"velox"])
-        is_ours = header["layout"] == self._layout and header["migration"] == last_migration()  # which may rewrite rows
-        return Read(table, LedgerMark(*header["mark"])) if is_ours else None
-
-    def _keep(self, file: Path, read: Read) -> None:
+    def _keep(self, account: Account, table: pa.Table, mark: LedgerMark) -> None:
         """Write the file, where that can be done: a report is right without it."""
-        header = json.dumps({"layout": self._layout, "migration": last_migration(), "mark": read.mark})
-        table = read.table.unify_dictionaries().combine_chunks().replace_schema_metadata({"velox": header})
-        sink, options = pa.BufferOutputStream(), pa.ipc.IpcWriteOptions(compression="lz4")
-        with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
-            stream.write_table(table)
-        body = memoryview(sink.getvalue())
+        file = self._file(account)
+        about = About(layout=self._layout, migration=last_migration(), mark=mark)
         try:
             file.parent.mkdir(mode=0o700, exist_ok=True)
             with self._lock:
-                replace_file(file, b"".join((seal_of(str(settings.JOURNAL_KEY), body), body)))
+                write_parts(file, str(settings.JOURNAL_KEY), about, table.unify_dictionaries(), self._by)
         except OSError as error:
             log.info("columns are not kept", file=str(file), error=str(error))
 
@@ -146,14 +160,6 @@ def of_most(rows: QuerySet[Row], account: Account) -> QuerySet[Row]:
     """Return those rows that are an account's, by no index: one row after the other takes a fifth of the time of an
     index's order, and an expression has no index."""
     return rows.filter(Exact(F("account_id") + 0, account.pk)).order_by()
-
-
-def is_worth_it(account: Account, rows: QuerySet[Model], *, at_most: int = sys.maxsize) -> bool:
-    """Tell whether so many of an account's rows are sought that what is kept of them is read in less time; of more than
-    ``at_most`` nothing is to be kept."""
-    newest = _newest(rows.model)
-    most = max(SOUGHT_MIN, newest // SOUGHT_SHARE)
-    return at_most >= newest > most and mark_of(account).sequence > 0 and rows.order_by()[: most + 1].count() > most
 
 
 def _newest(model: type[Model]) -> int:

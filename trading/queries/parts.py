@@ -3,7 +3,6 @@ queries."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -13,16 +12,16 @@ import pyarrow as pa
 from trading.domain.cuts import NONE, STILL_OPEN, Traded, TradedExit
 from trading.domain.exit_columns import ExitColumns, Groups, local_columns
 from trading.domain.exit_lists import ExitLists, lists_of
-from trading.domain.exit_runs import Flags, Integers, distinct
-from trading.models import Instrument, Review, Strategy
-from trading.queries.columns import coded, fetched_columns, text, texts_of
-from trading.queries.condition_columns import lookups_of, recorded_conditions
+from trading.domain.exit_runs import Flags, distinct
+from trading.models import Instrument, Strategy
+from trading.queries.condition_columns import recorded_conditions
 from trading.queries.day_only import is_untimed
 from trading.queries.exit_tables import WHOLE_OF_TRADE, Sought
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
 from trading.queries.lines import flags, numbers, words
 from trading.queries.statistics import Cut, retold_of
+from trading.queries.tag_columns import recorded_tags
 
 BYTES_MAX = 256 * 2**20  # a million exits with ten conditions take about a hundred million bytes
 _kept_columns: KeptAnswers[ExitColumns] = KeptAnswers(BYTES_MAX, lambda columns: columns.nbytes)
@@ -83,9 +82,9 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
             "symbol": Groups(traded, [instruments[pk][0] for pk in instrument_pks.tolist()]),
             "side": Groups(*words(table["trade__side"])),
             "exit_reason": _reasons(Groups(*words(table["trade__exit_reason"])), has_ended),
-            "tag": _tag_groups(_tags(cut), trades, of_trade),
+            "tag": sought.tags(table, trades, of_trade),
         },
-        conditions=sought.conditions(trades) if with_conditions else {},
+        conditions=sought.conditions(table, trades, of_trade) if with_conditions else {},
     )
 
 
@@ -102,17 +101,6 @@ def _reasons(reasons: Groups, has_ended: Flags) -> Groups:
     return Groups(codes, [*(name or NONE for name in names), STILL_OPEN])
 
 
-def _tag_groups(tags: Mapping[int, tuple[str, ...]], trades: Integers, numbers: Integers) -> Groups:
-    """Return the cut by tags; ``trades`` are keys, ascending, ``numbers`` the place of each exit's trade among them."""
-    of_trade, names = coded([", ".join(sorted(words)) for words in tags.values()])
-    keys = np.fromiter(tags, dtype=np.int64, count=len(tags))
-    places = np.searchsorted(trades, keys)
-    is_one = np.append(trades, -1)[places] == keys
-    codes = np.zeros(len(trades), dtype=np.int64)
-    codes[places[is_one]] = of_trade[is_one] + 1
-    return Groups(codes[numbers], [NONE, *names])
-
-
 def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list[TradedExit]:
     """Return the exits of the trades that were touched since, as they were known."""
     exits: list[TradedExit] = []
@@ -122,7 +110,7 @@ def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list
     names = {
         pk: shown_symbol(*named) for pk, *named in Instrument.objects.values_list("pk", "exchange__code", "symbol")
     }
-    tags = _tags(cut)
+    tags = recorded_tags(cut)
     conditions: dict[int, dict[str, float]] = {}
     for name, columns in (recorded_conditions(cut) if with_conditions else {}).items():
         for pk, number in zip(*(column.tolist() for column in columns), strict=True):
@@ -138,10 +126,3 @@ def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list
         )  # fmt: skip
         exits += [TradedExit(exit, trade) for exit in known_trade.exits if first <= exit.day <= last]
     return exits
-
-
-def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:
-    """Return the tags of the trades' reviews. Of one that was changed since, nobody knows the tags that it had."""
-    of = lookups_of(cut, "trade") | ({} if cut.known_at is None else {"reviewed_at__lt": cut.known_at})
-    pks, tags = fetched_columns(Review.objects.filter(**of).values_list("trade_id", text("tags")))
-    return {pk: texts_of(words) for pk, words in zip(pks, tags, strict=True) if texts_of(words)}

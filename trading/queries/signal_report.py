@@ -22,10 +22,10 @@ from trading.models import Account, Instrument, Signal, Strategy
 from trading.progress import tell
 from trading.queries.day import day_bounds
 from trading.queries.excursions import TickReader, ticks_of
-from trading.queries.exit_tables import rows_of_cut
+from trading.queries.exit_tables import keys_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
-from trading.queries.kept_tables import KeptTable, is_worth_it, signal_recorded
+from trading.queries.kept_tables import KeptTable, signal_recorded
 from trading.queries.lines import INSTANT, WHOLE, WORDS, Repeats, numbers, table_by_key, table_of, words
 from trading.queries.parts import exits_as_columns
 from trading.queries.period import desk_zone
@@ -149,11 +149,11 @@ def _signals(selection: Selection) -> _Signals:
     cut, rows = selection.cut, Signal.objects.filter(**selection.cut.lookups(), at__gte=start, at__lt=stop)
     if cut.known_at is not None:
         table = _read(rows.filter(recorded_at__lt=cut.known_at))
-    elif is_worth_it(cut.account, rows):
-        every = SIGNALS.of(cut.account)
+    elif SIGNALS.is_worth_it(cut.account, rows):
+        kept = SIGNALS.of(cut.account, **keys_of(cut))
         since, until = ((bound - EPOCH) // timedelta(microseconds=1) for bound in (start, stop))
-        at = numbers(every["at"])
-        table = rows_of_cut(every, cut, (at >= since) & (at < until))
+        at = numbers(kept["at"])
+        table = kept.filter(pa.array((at >= since) & (at < until)))
     else:
         table = _read(rows)
     pks, at = numbers(table["pk"]), numbers(table["at"])

@@ -9,7 +9,7 @@ import pyarrow as pa
 from django.db.models import QuerySet
 
 from trading.models import Account, Trade
-from trading.queries.kept_tables import KeptTable, is_most, is_worth_it, of_most
+from trading.queries.kept_tables import KeptTable, is_most, of_most
 from trading.queries.lines import DAY, INSTANT, TEXT, WHOLE, WORDS, Repeats, table_by_key, table_of
 from trading.queries.tables_in_order import places_by, tables_in_order
 
@@ -35,7 +35,7 @@ KEPT_MAX = 300_000  # of more trades all columns at once would take more memory 
 def trades_in_order(trades: QuerySet[Trade], account: Account | None) -> Iterator[pa.Table]:
     """Yield the `COLUMNS` of some trades in their order, some thousands at a time. ``account``: all are of that one."""
     plain = trades.select_related(None).prefetch_related(None)
-    is_kept = account is not None and is_worth_it(account, plain, at_most=KEPT_MAX)
+    is_kept = account is not None and TRADES.is_worth_it(account, plain, at_most=KEPT_MAX)
     whole = partial(TRADES.of, account) if account is not None and is_kept else None
     is_by_time = plain.query.order_by == OLDEST_FIRST and plain.query.standard_ordering
     by = OLDEST_FIRST if is_by_time else ()
