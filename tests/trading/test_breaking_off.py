@@ -27,6 +27,22 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reconcile", "--account", "\udcff"),
+        ("backtest", "ema_cross", "--from", "2026-06-01", "--source", "\udcff"),
+        ("record_trade", "\udcff", "LONG", "10", "2450", "--by", "asha"),
+        ("signal_model", "train", "\udcff"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_word_that_is_no_text_is_refused_in_one_line(words: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match=r"is no text: '\\udcff'\. Write it in UTF-8\.") as refused:
+        call_command(*words)
+    assert refused.value.returncode == 2
+
+
 def shown(stderr: io.StringIO, *, patience_seconds: float) -> str:
     """What stderr shows of some work."""
     with redirect_stderr(stderr):

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, sql
 from tests.trading.tampering import unguarded
+from trading.errors import InvalidValue
 from trading.models import JournalHead
 from trading.operations.back_up import back_up
 from trading.operations.record_signal import record_signal
@@ -45,6 +46,13 @@ def test_what_came_since_is_counted_and_the_rest_is_named(head: int) -> None:
     assert (proof.checked["journal"], proof.checked["trade"], proof.checked["signal"]) == (end() - head, 3, 4)
     assert f"the chain of main up to {head}" in proof.not_looked_at
     assert verify_ledger(from_head=1).ok and verify_ledger(from_head=NEWEST).checked["journal"] == 0
+
+
+@pytest.mark.parametrize("behind", [1, 10**23])
+def test_a_row_that_no_chain_has_proves_nothing(head: int, behind: int) -> None:
+    assert verify_ledger(from_head=end()).ok
+    with pytest.raises(InvalidValue, match=f"No chain has a row {end() + behind}: the longest ends at {end()}."):
+        verify_ledger(from_head=end() + behind)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from trading.errors import VeloxError
+from trading.errors import InvalidValue, VeloxError
 from trading.management.output import emit
 from trading.management.progress_bars import PATIENCE_SECONDS, progress_bars
 from trading.management.report import Report
@@ -44,6 +45,7 @@ class VeloxCommand(BaseCommand, ABC):
         own = {name: value for name, value in options.items() if name not in DJANGOS_OWN}
         self.form, self.output = own.pop("format", "table"), own.pop("output", None)
         try:
+            _must_be_text(own)
             with progress_bars(patience_seconds=PATIENCE_SECONDS) as bars, listening(bars):
                 is_fine = self.answer(**own)
             self.stdout.flush()  # a full disk is told here, not once the interpreter ends
@@ -70,3 +72,13 @@ class VeloxCommand(BaseCommand, ABC):
     def say(self, line: str) -> None:
         """Write a line that is not the answer to stderr, so that stdout stays one object."""
         self.stderr.write(line, self.style.NOTICE)
+
+
+def _must_be_text(options: Mapping[str, object]) -> None:
+    """Refuse words that are no text in the encoding of the command line; the name of a file may be any bytes."""
+    for name, value in options.items():
+        for word in value if isinstance(value, list) else [value]:
+            try:
+                word.encode() if isinstance(word, str) else b""
+            except UnicodeEncodeError as error:
+                raise InvalidValue(f"{name} is no text: {word!r}.", field=name, hint="Write it in UTF-8.") from error

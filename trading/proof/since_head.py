@@ -17,6 +17,7 @@ import numpy as np
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.recount import OPERATIONS, References
+from trading.errors import InvalidValue
 from trading.progress import Progress
 from trading.proof.chain import HEAD, JOURNAL, ChainPlace, ChainWalk, Index, PublishedHeads, loaded
 from trading.proof.entries import Entries
@@ -49,12 +50,20 @@ class SinceHead:
     progress: Progress
 
     def run(self) -> Proof:
-        """Return the proof. Raises: DatabaseError where the ledger cannot be read."""
+        """Return the proof. Raises: DatabaseError where the ledger cannot be read, InvalidValue where no chain has the
+        row: nothing was recorded after it, and a chain that lost its end would stand proved."""
         findings = Findings()
         tables = Tables(self.connection, findings)
         outside, restores = published_before(tables, self.key, self.published)
         with tables.snapshot(), closing(Entries()) as entries:
             check_file(tables)
+            ((end,),) = tables.rows(f"SELECT MAX(sequence) FROM {JOURNAL}")  # noqa: S608
+            if self.sequence > (end or 0):
+                raise InvalidValue(
+                    f"No chain has a row {self.sequence}: the longest ends at {end or 0}.",
+                    field="from_head",
+                    hint="Without a number the newest kept head is taken; without --from-head all is proved.",
+                )
             key, published, sealed, of_schema, of_seals = prove_ground(tables, self.key, outside)
             checked = {**of_schema, **of_seals}
             index = Index(entries)
