@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -154,6 +155,15 @@ def test_a_file_that_is_not_there_is_named_and_the_others_are_taken(tmp_path: Pa
     answer = imported(tmp_path / "nowhere.csv", good, code=1)
     assert ["cannot be read" in str(file["refused"]) for file in answer["files"]] == [True, False]
     assert Fill.objects.count() == 1
+
+
+def test_of_a_file_that_is_too_large_no_more_is_read_than_shows_it(tmp_path: Path) -> None:
+    ticks = written(tmp_path / "ticks.csv", "")
+    os.truncate(ticks, 1 << 40)  # with holes: it takes no room
+    (file,) = imported(ticks, code=1)["files"]
+    assert "ticks.csv is larger than 32 MB" in str(file["refused"])
+    with pytest.raises(CommandError, match="larger than 32 MB"):
+        call_command("reconcile", str(ticks))
 
 
 def test_a_layout_that_is_not_the_files_takes_nothing(tmp_path: Path) -> None:

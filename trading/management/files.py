@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from timeseries.spool import durable
+from trading.brokers.containers.limits import FILE_BYTES_MAX
 from trading.domain.strategy_rules import StrategyRule, parse_rules
 from trading.errors import InvalidValue, VeloxError
 
@@ -28,6 +29,15 @@ def read_text(path: str | Path, *, field: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidValue(f"{path} cannot be read: {error}.", field=field) from error
+
+
+def read_broker_file(path: Path) -> bytes:
+    """Return a broker's file; of one that is too large as much as shows that it is. Raises: InvalidValue."""
+    try:
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise InvalidValue(f"{path} cannot be read: {error.strerror}.", field="files") from error
 
 
 def read_password(path: Path) -> str:

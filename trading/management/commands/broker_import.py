@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from trading.brokers.files import mapped
-from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.files import read_password, read_text, strategy_rules
+from trading.management.files import read_broker_file, read_password, read_text, strategy_rules
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.progress_bars import progress_bars
 from trading.management.report import Value
@@ -83,18 +82,11 @@ class Command(VeloxCommand):
             symbols=None if symbols is None else parse_symbols(read_text(symbols, field="symbols")),
             rules=strategy_rules(strategy, rules, field="rules"),
         )
-        uploads = [BrokerUpload(path.name, partial(_content, path)) for path in files]
+        uploads = [BrokerUpload(path.name, partial(read_broker_file, path)) for path in files]
         with progress_bars() as progress:
             reports = import_files(account, uploads, options, is_trial=dry_run, is_strict=strict, progress=progress)
         self.emit(report_of(reports, is_trial=dry_run))
         return all(report.is_fine for report in reports)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidValue(f"{path} cannot be read: {error.strerror}.", field="files") from error
 
 
 def report_of(reports: Sequence[FileReport], *, is_trial: bool) -> Report:

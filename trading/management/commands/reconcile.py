@@ -11,7 +11,7 @@ from trading.brokers.files import mapped, read_statement
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.break_tables import approval_report, breaks_report
-from trading.management.files import read_password, read_text
+from trading.management.files import read_broker_file, read_password, read_text
 from trading.management.output import add_format_arguments
 from trading.operations.approve_breaks import approve_breaks
 from trading.operations.find_breaks import find_breaks
@@ -74,7 +74,8 @@ class Command(VeloxCommand):
         password = None if password_file is None else read_password(password_file)
         layouts = [mapped(read_text(path, field="mapping"), path.name) for path in mapping]
         statements = [
-            read_statement(_content(path), path.name, password=password, mappings=layouts, zone=zone) for path in files
+            read_statement(read_broker_file(path), path.name, password=password, mappings=layouts, zone=zone)
+            for path in files
         ]
         seen = find_breaks(
             account,
@@ -88,10 +89,3 @@ class Command(VeloxCommand):
         )
         self.emit(breaks_report(seen, now))
         return not seen.breaks.open and not seen.run.left_out
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidValue(f"{path} cannot be read: {error.strerror}.", field="files") from error
