@@ -90,6 +90,12 @@ def test_the_recipes_for_a_spreadsheet_bring_every_row(desk: tuple[str, Path], s
     assert trades[0].startswith("trade_id,strategy_id,symbol,") and candles[0].startswith("time,open,high,low,close,")
     assert len(trades) >= 4 and len(candles) >= 5
 
+    # What curl is told to ask, in pages of two.
+    whole, (block,) = (folder / "trades.csv").read_text(), [each for each in blocks() if "trades.csv" in each]
+    small = block.replace("https://desk.example", address).replace("limit=1000", "limit=2").replace("2026-11-27", DAY)
+    subprocess.run(["sh", "-euc", small], cwd=folder, check=True, capture_output=True, timeout=PATIENCE_SECONDS)
+    assert (folder / "trades.csv").read_text() == whole
+
     # What Excel is told to ask, with a page of one row, so that each page leads to the next.
     query = re.search(r"```\n(let\n.*?)```", (ROOT / "docs" / "api.md").read_text(), re.S)[1]
     path, name = re.search(r'RelativePath = "([^"]+)"', query)[1], re.search(r"\(Pages, each \[(\w+)\]\)", query)[1]

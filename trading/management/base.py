@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -45,7 +45,8 @@ class VeloxCommand(BaseCommand, ABC):
         own = {name: value for name, value in options.items() if name not in DJANGOS_OWN}
         self.form, self.output = own.pop("format", "table"), own.pop("output", None)
         try:
-            _must_be_text(own)
+            given = (each for words in own.values() for each in (words if isinstance(words, list) else [words]))
+            _must_be_text(word for word in given if isinstance(word, str))  # a file's name may be any bytes
             with progress_bars(patience_seconds=PATIENCE_SECONDS) as bars, listening(bars):
                 is_fine = self.answer(**own)
             self.stdout.flush()  # a full disk is told here, not once the interpreter ends
@@ -74,11 +75,10 @@ class VeloxCommand(BaseCommand, ABC):
         self.stderr.write(line, self.style.NOTICE)
 
 
-def _must_be_text(options: Mapping[str, object]) -> None:
-    """Refuse words that are no text in the encoding of the command line; the name of a file may be any bytes."""
-    for name, value in options.items():
-        for word in value if isinstance(value, list) else [value]:
-            try:
-                word.encode() if isinstance(word, str) else b""
-            except UnicodeEncodeError as error:
-                raise InvalidValue(f"{name} is no text: {word!r}.", field=name, hint="Write it in UTF-8.") from error
+def _must_be_text(words: Iterable[str]) -> None:
+    """Refuse words that are no text in the encoding of the command line."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidValue(f"An argument is no text: {word!r}.", hint="Write it in UTF-8.") from error
