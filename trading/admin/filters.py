@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Exists, Max, Min, OuterRef, QuerySet
+from django.db.models import Aggregate, Exists, Max, Min, OuterRef, QuerySet
 from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -63,7 +63,7 @@ class DatedTrades(QuerySet[Trade]):
     def _days(self) -> list[date]:
         return sorted(self.order_by().values_list("trading_day", flat=True).distinct())
 
-    def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
+    def aggregate(self, *expressions: Aggregate, **named: Aggregate) -> dict[str, date | None]:
         """Return what is asked; the first and the last day, as a list's dates ask, are those of the days."""
         if named == {"first": Min("trading_day"), "last": Max("trading_day")}:
             return {"first": min(self._days, default=None), "last": max(self._days, default=None)}
