@@ -19,6 +19,7 @@ from trading.domain.cuts import TITLES
 from trading.models import Account, Excursion, Instrument, Strategy, Trade
 from trading.operations.add_capital import add_capital
 from trading.queries.accounts import get_account
+from trading.queries.reports import period_parts, selection, strategy_report
 from trading.queries.statistics import curves_by, totals_by
 from trading.web.templatetags import velox
 
@@ -209,3 +210,12 @@ def test_capital_that_moved_is_told_beside_the_curve_that_it_moved(read: Read, m
     assert sentence not in words(read(address))
     add_capital("main", last, Decimal("-4665.07"), by="asha")
     assert f"{sentence} −₹4,665.07 on {velox.day(last)}." in words(read(address))
+
+
+def test_of_days_and_weeks_a_page_counts_the_newest_alone_and_tells_how_many_there_are(main: Account) -> None:
+    chosen = selection(main)
+    whole = strategy_report(chosen)["by"]
+    parts, sizes = period_parts(chosen, "strategy", 1)
+    assert parts["by"] == {cut: rows[-1:] if cut in ("day", "week") else rows for cut, rows in whole.items()}
+    assert sizes == {cut: len(rows) for cut, rows in whole.items()}
+    assert min(sizes["day"], sizes["week"]) > 1

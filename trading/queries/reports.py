@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from django.db.models import Max, Min
@@ -56,6 +57,7 @@ FAMILIES = (
     ("symbol", "holding"),
     ("hour", "weekday", ALL),
 )
+LONG = ("day", "week")  # cuts that have hundreds of parts
 UNKNOWN = -1  # the key of an instrument that the ledger does not know: no row has it
 
 
@@ -157,13 +159,13 @@ def _span(cut: Cut, *, with_void: bool) -> tuple[date | None, date | None]:
     return min(dates, default=None), max(dates, default=None)
 
 
-def strategy_report(selection: Selection, *, now: datetime | None = None) -> StrategyReport:
+def strategy_report(selection: Selection, *, now: datetime | None = None, newest: int | None = None) -> StrategyReport:
     """Return the report of the period by strategy. Every cut adds up to the total, that by a condition too.
 
     ``equity`` is the account's capital at the start and the P&L selected since. An open position is in the market until
-    ``now``, without it to the end of the last day's trading.
+    ``now``, without it to the end of the last day's trading. ``newest``: of days and weeks so many parts alone.
     """
-    counted, held = _counted(selection, "strategy"), _InMarket(selection, now)
+    counted, held = _counted(selection, "strategy", newest), _InMarket(selection, now)
     return {
         **selection.head(),
         "strategies": [
@@ -174,9 +176,9 @@ def strategy_report(selection: Selection, *, now: datetime | None = None) -> Str
     }
 
 
-def symbol_report(selection: Selection, *, now: datetime | None = None) -> SymbolReport:
+def symbol_report(selection: Selection, *, now: datetime | None = None, newest: int | None = None) -> SymbolReport:
     """Return the report of the period by symbol (`strategy_report`)."""
-    counted, held = _counted(selection, "symbol"), _InMarket(selection, now)
+    counted, held = _counted(selection, "symbol", newest), _InMarket(selection, now)
     return {
         **selection.head(),
         "symbols": [{"symbol": name, **row, **held.exposure(name, "symbol")} for name, row in counted.rows.items()],
@@ -185,9 +187,11 @@ def symbol_report(selection: Selection, *, now: datetime | None = None) -> Symbo
     }
 
 
-def period_parts(selection: Selection, grouping: str) -> PeriodParts:
-    """Return the parts alone of the report by `strategy` or `symbol`: nothing of them moves with the clock."""
-    return _counted(selection, grouping).parts
+def period_parts(selection: Selection, grouping: str, newest: int) -> tuple[PeriodParts, dict[str, int]]:
+    """Return the parts alone of the report by `strategy` or `symbol`, of which nothing moves with the clock, and how
+    many parts each cut has in all: of days and weeks only the ``newest`` are among them."""
+    counted = _counted(selection, grouping, newest)
+    return counted.parts, counted.sizes
 
 
 class CountedRow(ReportFigures, Excursions):
@@ -201,6 +205,7 @@ class Counted:
     rows: dict[str, CountedRow]
     total: CountedRow
     parts: PeriodParts
+    sizes: dict[str, int]  # of each cut, all its parts
 
     @property
     def nbytes(self) -> int:
@@ -213,14 +218,15 @@ ROW_BYTES, BYTES_MAX = 2_000, 64 * 2**20
 _kept_reports: KeptAnswers[Counted] = KeptAnswers(BYTES_MAX, lambda counted: counted.nbytes)
 
 
-def _counted(selection: Selection, grouping: str) -> Counted:
+def _counted(selection: Selection, grouping: str, newest: int | None) -> Counted:
     """Return the figures of a selection, by strategy or by symbol, as they are kept or counted anew."""
     cut = selection.cut
-    question = cut.strategy_id, cut.instrument_id, selection.first, selection.last, grouping
+    question = cut.strategy_id, cut.instrument_id, selection.first, selection.last, grouping, newest
 
     def count() -> Counted:
         period = _Period(selection)
-        return Counted(period.by_group(grouping), period.total(), period.parts())
+        sizes = {cut: len(groups.names) for cut, groups in period.exits.groups.items()}
+        return Counted(period.by_group(grouping), period.total(), period.parts(newest), sizes)
 
     return _kept_reports.of(cut.account, question, count) if cut.known_at is None else count()
 
@@ -311,8 +317,9 @@ class _Period:
     def _row(self, cut: Cut, path: EquityPath, sample: Sample) -> CountedRow:
         return {**figures.report_figures(path, sample), **self.excursions.of(cut)}
 
-    def parts(self) -> PeriodParts:
-        """Return the period's exits cut in every way, and the equity day by day."""
+    def parts(self, newest: int | None) -> PeriodParts:
+        """Return the period's exits cut in every way, and the equity day by day. The parts of the `LONG` cuts but for
+        the ``newest`` are most of a page's time, and it shows none of them."""
         curve: list[EquityDay] = []
         equity = peak = self.capital.at_start
         changes = figures.days_of(self.pnl_by_day, self.capital) if self.days else ()
@@ -329,7 +336,10 @@ class _Period:
             )
         conditions = self.exits.recorded_conditions()
         return {
-            "by": {cut: _parts(groups, self.samples[cut]) for cut, groups in self.exits.groups.items()},
+            "by": {
+                cut: _parts(groups, self.samples[cut], newest if cut in LONG else None)
+                for cut, groups in self.exits.groups.items()
+            },
             "by_condition": {name: self._by_condition(name) for name in conditions},
             "days": curve,
             "distributions": {
@@ -344,8 +354,10 @@ class _Period:
         return _parts(groups, self.sums.samples(groups.codes, len(groups.names)))
 
 
-def _parts(groups: Groups, samples: Iterable[Sample]) -> list[PartRow]:
-    return [{"key": name, **figures.part_figures(sample)} for name, sample in zip(groups.names, samples, strict=True)]
+def _parts(groups: Groups, samples: Iterable[Sample], newest: int | None = None) -> list[PartRow]:
+    start = 0 if newest is None else max(0, len(groups.names) - newest)
+    pairs = islice(zip(groups.names, samples, strict=True), start, None)
+    return [{"key": name, **figures.part_figures(sample)} for name, sample in pairs]
 
 
 def _money(units: int) -> Decimal:

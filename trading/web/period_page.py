@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,7 +27,7 @@ from trading.web.drawn import drawn
 from trading.web.period import PERIODS, ChosenPeriod
 
 POINTS_MAX = 500
-ROWS_MAX = 40  # of a cut by day or week: the calendar has them all
+ROWS_MAX = 40  # of a cut by day or week, in the report as well: the calendar has them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,11 @@ def period_page(
 
     def pieces() -> dict[str, Any]:
         # Read here: parts of before the ledger moved must not be kept as those of after it.
-        parts, points = period_parts(selected, cut), excursion_points(selected, points_max=POINTS_MAX)
+        parts, sizes = period_parts(selected, cut, ROWS_MAX)
+        points = excursion_points(selected, points_max=POINTS_MAX)
         about = {"account": account, "account_query": account_query(account), "cut": cut, "points": points}
         about["flows"] = flows_within(account, parts)
-        return {**about, **_pieces(parts, points, account.currency), "cuts": cut_tables(parts, without=cut)}
+        return {**about, **_pieces(parts, points, account.currency), "cuts": cut_tables(parts, sizes, without=cut)}
 
     return page(
         request,
@@ -112,14 +114,13 @@ def flows_within(account: Account, parts: PeriodParts) -> list[tuple[date, Decim
     return [(day, from_units(units)) for day, units in flows.items() if day > first and units]
 
 
-def cut_tables(parts: PeriodParts, *, without: str) -> list[CutTable]:
+def cut_tables(parts: PeriodParts, sizes: Mapping[str, int], *, without: str) -> list[CutTable]:
     """Return every cut that has a part but the one that the page is of, then those by condition."""
     tables = []
     for cut, title in TITLES.items():
         rows = parts["by"][cut]
         if rows and cut != without:
-            newest = rows[-ROWS_MAX:] if cut in ("day", "week") else rows
-            tables.append(CutTable(cut, title, newest, len(rows) - len(newest)))
+            tables.append(CutTable(cut, title, rows, sizes[cut] - len(rows)))
     tables += [
         CutTable(f"c-{place}", f"By condition {name}", rows)
         for place, (name, rows) in enumerate(parts["by_condition"].items())

@@ -15,7 +15,7 @@ from trading.web.choice import chosen_account
 from trading.web.comparison import comparison
 from trading.web.older import may_be_older
 from trading.web.period import chosen_period
-from trading.web.period_page import period_page
+from trading.web.period_page import ROWS_MAX, period_page
 
 
 @require_safe
@@ -47,7 +47,7 @@ def strategy_page(request: HttpRequest, pk: int) -> HttpResponse:
         choice,
         period,
         selected,
-        strategy_report(selected, now=now),
+        strategy_report(selected, now=now, newest=ROWS_MAX),
         cut="strategy",
         name=strategy.code,
         address=reverse("strategy", args=[pk]),

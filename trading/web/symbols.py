@@ -15,7 +15,7 @@ from trading.web.choice import chosen_account
 from trading.web.comparison import comparison
 from trading.web.older import may_be_older
 from trading.web.period import chosen_period
-from trading.web.period_page import period_page
+from trading.web.period_page import ROWS_MAX, period_page
 
 
 @require_safe
@@ -44,7 +44,7 @@ def symbol_page(request: HttpRequest, pk: int) -> HttpResponse:
         choice,
         period,
         selected,
-        symbol_report(selected, now=now),
+        symbol_report(selected, now=now, newest=ROWS_MAX),
         cut="symbol",
         name=name,
         address=reverse("symbol", args=[pk]),
