@@ -25,9 +25,6 @@ OUTPUT_BYTES_MAX = 1 << 20
 WATCH_FOLDER = "alerts"  # of the data folder: its lease is of whoever watches the desk (`trading.alerts.watch`)
 PRESENCE = "companion"  # the mark that a companion leaves as it works (`timeseries.presence`)
 ATTEMPTS, PAUSE_SECONDS = 20, 0.001
-# For a companion that stays small: what the engines' fifty threads have freed goes back to the kernel, while an arena
-# of the C library for each of them, and Arrow's own allocator, would keep it.
-ALLOCATION = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 def lock_path() -> Path:
@@ -123,7 +120,6 @@ def _start(descriptor: int) -> None:
     environment = {
         **os.environ,
         "VELOX_DATA_DIR": str(settings.DATA_DIR),
-        **ALLOCATION,
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "velox_site.settings"),
     }
     try:

@@ -107,7 +107,6 @@ def _with_companion(listener: socket.socket, *, demo: bool) -> int:
             making.enter_context(_unwatched())
         companion = subprocess.Popen(
             [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
-            env={**os.environ, **summon.ALLOCATION},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pyarrow as pa
 from django.conf import settings
 from django.core.management.base import CommandError
 from rich.console import Console
@@ -35,6 +34,7 @@ from trading.queries.accounts import get_account
 from trading.queries.instruments import may_be_negative, split_symbol
 from trading.queries.period import desk_zone
 from trading.queries.sessions import calendar_of_symbol
+from trading.small_memory import stay_small
 from trading.strategies.loading import NONE, load_strategy
 
 REPLAY = "replay"  # the account and the source that stand for it
@@ -91,7 +91,7 @@ class Command(VeloxCommand):
         rejects: Path | None,
         strict: bool,
     ) -> bool:
-        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would keep what a stretch has freed
+        stay_small()
         book, trader, began, zone = get_account(account), load_strategy(strategy), time.perf_counter(), desk_zone()
         reading = Reading(
             FileSymbols.parse(symbol),

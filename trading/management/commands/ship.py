@@ -20,6 +20,7 @@ from trading.companion.follower import Follower
 from trading.errors import LedgerNotReady, SpoolFull
 from trading.management.base import VeloxCommand
 from trading.queries.projection import journal_ends, unprojected
+from trading.small_memory import stay_small
 
 PASS_SECONDS = 1.0
 STALLED_PASSES = 10
@@ -35,6 +36,7 @@ class Command(VeloxCommand):
         parser.add_argument("--lock", type=int, help=SUPPRESS)  # the open lock that `summon` hands on
 
     def answer(self, *, watch: bool, stay: bool, stay_with: int | None, lock: int | None) -> bool:
+        stay_small()
         if not watch:
             return self._ship_once()
         _on_a_signal(lambda *_: sys.exit(0))  # as soon as the lock names us; there is nothing to finish yet
