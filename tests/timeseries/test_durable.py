@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,6 +44,40 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
         on_descriptor(name)
     monkeypatch.setattr(os, "rename", rename)
     return done
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from timeseries.spool import durable
+durable.sync = lambda _: os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+with durable.replacing(Path(sys.argv[1])) as file:
+    file.write(b"half of the new")
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
+def test_who_is_killed_while_a_file_is_replaced_leaves_the_former_one_alone(how: str, tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_text("former")
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "report.csv"), how], check=False)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.csv", "former")]
+
+
+@pytest.mark.parametrize("is_nfs", [False, True], ids=["here", "without unnamed files"])
+def test_a_file_is_replaced_whole_or_not_at_all(is_nfs: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if is_nfs:
+        monkeypatch.setattr(durable, "UNNAMED", os.O_WRONLY | os.O_CLOEXEC)
+    path = tmp_path / ("n" * 255)
+    for content in (b"first", b"second"):
+        with durable.replacing(path) as file:
+            file.write(content)
+    with pytest.raises(KeyboardInterrupt), durable.replacing(path) as file:
+        file.write(b"third")
+        raise KeyboardInterrupt
+    assert [(each, each.read_bytes()) for each in tmp_path.iterdir()] == [(path, b"second")]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(FileNotFoundError), durable.replacing(tmp_path / "no folder" / "file"):
+        pass
 
 
 def test_a_small_file_is_synced_before_it_takes_its_place_and_its_folder_after(

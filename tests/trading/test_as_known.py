@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row
+from trading.domain.shapes import StrategyReport
 from trading.models import DailySummary, User
 from trading.operations.add_capital import add_capital
 from trading.operations.amend import amend
@@ -123,9 +124,9 @@ def test_days_of_an_exchange_that_was_traded_on_later_are_no_sample_of_what_was_
     assert reports_of_march(then) == was
 
 
-def reports_of_march(at: datetime | None = None) -> dict[str, Any]:
+def reports_of_march(at: datetime | None = None) -> StrategyReport:
     chosen = selection(get_account("main"), first=date(2024, 3, 14), last=date(2024, 3, 26), known_at=at)
-    return {**strategy_report(chosen, now=LATER)}
+    return strategy_report(chosen, now=LATER)
 
 
 def test_one_strategy_is_cut_as_it_was() -> None:

@@ -21,6 +21,7 @@ from django.core.management import CommandError, call_command
 from tests.trading import oracle
 from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
 from trading.domain.cuts import CUTS
+from trading.domain.shapes import StrategyReport, SymbolReport
 from trading.errors import InvalidValue
 from trading.models import Fill, Realisation, Signal, SignalCondition, Trade, User
 from trading.operations.add_fill import add_fill
@@ -388,7 +389,7 @@ def test_a_void_trade_outside_the_others_stretches_no_period(days: int, desk: No
     """Ratios of days would have days in their sample on which nothing happened."""
     account, strategy = get_account("main"), STRATEGIES[0]
 
-    def told_of_all(known_at: datetime | None = None) -> list[Any]:
+    def told_of_all(known_at: datetime | None = None) -> list[StrategyReport | SymbolReport]:
         narrowings = [{}, {"strategy_id": strategy}, {"symbol": "RELIANCE"}]
         selected = [selection(account, known_at=known_at, **narrowed) for narrowed in narrowings]
         return [report(of, now=NOW) for of in selected for report in (strategy_report, symbol_report)]

@@ -5,10 +5,44 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PAGE = 4096
 FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+UNNAMED = os.O_WRONLY | os.O_CLOEXEC | getattr(os, "O_TMPFILE", 0)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that takes a path's place, whole and durable, where the block ends without an exception.
+
+    While it is written it has no name, so that whoever is killed leaves nothing beside the former file; where the file
+    system knows no such files (NFS), its name begins with a dot. Raises OSError.
+    """
+    fresh = path.with_name(f".velox-{secrets.token_hex(8)}")
+    try:
+        descriptor, has_name = os.open(path.parent, UNNAMED, 0o600), False
+    except OSError:
+        descriptor, has_name = os.open(fresh, FRESH | os.O_EXCL, 0o600), True
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            sync(descriptor)
+            if not has_name:
+                folder = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)
+                try:  # only with the descriptor of a folder does Python follow the link that leads to the file
+                    os.link(f"/proc/self/fd/{descriptor}", fresh.name, dst_dir_fd=folder)
+                finally:
+                    os.close(folder)
+        os.rename(fresh, path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    with contextlib.suppress(PermissionError):  # a folder that takes files and shows none
+        sync_path(path.parent)
 
 
 def replace_file(path: Path, content: bytes) -> None:

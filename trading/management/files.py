@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -63,8 +62,8 @@ def output_path(name: str) -> Path:
 
 def write_file(path: Path, content: str | bytes | Callable[[BinaryIO], None]) -> None:
     """Write a whole file or none, also where a function writes it part after part: its name is the new content's only
-    when every byte is on disk, and what is broken off leaves nothing. A link leads to its file; a device or a pipe is
-    written to.
+    when every byte is on disk, and what is broken off or killed leaves nothing. A link leads to its file; a device or a
+    pipe is written to.
 
     Raises: OutputFailed.
     """
@@ -77,19 +76,10 @@ def write_file(path: Path, content: str | bytes | Callable[[BinaryIO], None]) ->
                 else:
                     device.write(content)
             return
-        path = Path(os.path.realpath(path))
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with open(handle, "wb") as file:
-                if callable(content):
-                    content(file)
-                else:
-                    file.write(content)
-                file.flush()
-                durable.sync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with durable.replacing(Path(os.path.realpath(path))) as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
     except OSError as error:
         raise OutputFailed(f"{path} cannot be written: {error.strerror}.", field="output") from error

@@ -16,7 +16,7 @@ from typing import TypedDict
 import numpy as np
 import pyarrow as pa
 
-from timeseries.spool.durable import replace_file
+from timeseries.spool import durable
 from trading.domain.chain import seal_of
 from trading.queries.lines import numbers
 
@@ -84,7 +84,8 @@ def write_parts(file: Path, key: str, about: About, table: pa.Table, by: Sequenc
         sections.append({"size": body.size, "seal": seal_of(key, memoryview(body)).hex(), "holds": holds})
         bodies.append(body)
     text = json.dumps({"about": about, "parts": sections}).encode() + b"\n"
-    replace_file(file, b"".join((seal_of(key, text).hex().encode(), b" ", text, *bodies)))
+    with durable.replacing(file) as fresh:
+        fresh.writelines((seal_of(key, text).hex().encode(), b" ", text, *bodies))
 
 
 def _parted(table: pa.Table, by: Sequence[str]) -> Iterator[pa.Table]:

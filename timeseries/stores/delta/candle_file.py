@@ -110,7 +110,8 @@ def write_candles(path: Path, counted: Mapping[date, str], candles: Mapping[Seri
     days = {day.isoformat(): token for day, token in counted.items()}
     index = json.dumps({"counted": days, "columns": ROW.names, "series": entries}).encode()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    durable.replace_file(path, b"".join([HEADER.pack(MAGIC, len(index), zlib.crc32(index)), index, *blocks]))
+    with durable.replacing(path) as file:
+        file.writelines((HEADER.pack(MAGIC, len(index), zlib.crc32(index)), index, *blocks))
 
 
 def open_candles(path: Path) -> CandleFile | None:
