@@ -355,6 +355,19 @@ class TestChain:
             *(("trading_fill", "at"), ("trading_fill", "recorded_at")),
         }
 
+    def test_a_field_that_no_table_has_is_named_and_the_proof_goes_on(self) -> None:
+        opened("T1")
+        filled("BUY", "2450.00", 5)
+        body = json.loads(Journal.objects.get(sequence=2).body)
+        body["fill"] |= {"colour": "green", "Price": 1}
+        with unguarded() as cursor:
+            cursor.execute("UPDATE trading_journal SET body = %s WHERE sequence = 2", [json.dumps(body)])
+            cursor.execute("UPDATE trading_fill SET price = price + 1 WHERE sequence = 2")
+        named = {(difference.table, difference.field) for difference in verify_ledger().differences}
+        assert named >= {("trading_journal", "body")} | {
+            ("trading_fill", name) for name in ("colour", "Price", "price")
+        }
+
     def test_an_operation_that_was_undone_is_no_finding(self) -> None:
         opened("A")
         with pytest.raises(VeloxError):

@@ -82,17 +82,20 @@ def apply(holding: Holding, fill: Execution) -> tuple[Holding, Realised | None]:
     amount = value_of(fill.price, fill.quantity, holding.multiplier)
     if not is_entry:
         return _exited(holding, fill, amount)
-    # Written out: `_replace` takes twice as long, and a proof folds every fill there is.
+    side, multiplier, open_quantity, open_cost, open_charges, entry_quantity, entry_value, realised_pnl, charges = (
+        holding
+    )
+    # In the order of the fields: by their names it takes four times as long, and a proof folds every fill there is.
     return Holding(
-        holding.side,
-        holding.multiplier,
-        open_quantity=holding.open_quantity + fill.quantity,
-        open_cost=holding.open_cost + amount,
-        open_charges=sum_of_charges(holding.open_charges, fill.charges),
-        entry_quantity=holding.entry_quantity + fill.quantity,
-        entry_value=holding.entry_value + amount,
-        realised_pnl=holding.realised_pnl,
-        charges=sum_of_charges(holding.charges, fill.charges),
+        side,
+        multiplier,
+        open_quantity + fill.quantity,
+        open_cost + amount,
+        sum_of_charges(open_charges, fill.charges),
+        entry_quantity + fill.quantity,
+        entry_value + amount,
+        realised_pnl,
+        sum_of_charges(charges, fill.charges),
     ), None
 
 
@@ -106,7 +109,8 @@ def fold(side: str, multiplier: int, fills: Iterable[Execution]) -> tuple[Holdin
     holding, realised = Holding(side, multiplier), []
     for fill in fills:
         holding, outcome = apply(holding, fill)
-        realised += [outcome] if outcome is not None else []
+        if outcome is not None:
+            realised.append(outcome)
     return holding, realised
 
 
@@ -120,25 +124,28 @@ def _split(holding: Holding, change: int) -> Holding:
 
 
 def _exited(holding: Holding, fill: Execution, proceeds: int) -> tuple[Holding, Realised]:
-    if fill.quantity > holding.open_quantity:
-        raise CrossesZeroError
-    cost = _released(holding.open_cost, fill.quantity, holding.open_quantity)
-    pnl = proceeds - cost if holding.side == LONG else cost - proceeds
-    entries = holding.open_charges
-    taken_over = None if entries is None else _released(entries, fill.quantity, holding.open_quantity)
-    after = Holding(
-        holding.side,
-        holding.multiplier,
-        open_quantity=holding.open_quantity - fill.quantity,
-        open_cost=holding.open_cost - cost,
-        open_charges=None if entries is None or taken_over is None else entries - taken_over,
-        entry_quantity=holding.entry_quantity,
-        entry_value=holding.entry_value,
-        realised_pnl=holding.realised_pnl + pnl,
-        charges=sum_of_charges(holding.charges, fill.charges),
+    side, multiplier, open_quantity, open_cost, open_charges, entry_quantity, entry_value, realised_pnl, charges = (
+        holding
     )
-    charges = sum_of_charges(fill.charges, taken_over)
-    return after, Realised(fill.quantity, cost, proceeds, pnl, charges, closes=after.open_quantity == 0)
+    quantity = fill.quantity
+    if quantity > open_quantity:
+        raise CrossesZeroError
+    cost = _released(open_cost, quantity, open_quantity)
+    pnl = proceeds - cost if side == LONG else cost - proceeds
+    taken_over = None if open_charges is None else _released(open_charges, quantity, open_quantity)
+    after = Holding(  # in the order of the fields, as in `apply`
+        side,
+        multiplier,
+        open_quantity - quantity,
+        open_cost - cost,
+        None if open_charges is None or taken_over is None else open_charges - taken_over,
+        entry_quantity,
+        entry_value,
+        realised_pnl + pnl,
+        sum_of_charges(charges, fill.charges),
+    )
+    of_exit = sum_of_charges(fill.charges, taken_over)
+    return after, Realised(quantity, cost, proceeds, pnl, of_exit, open_quantity == quantity)
 
 
 def _released(held: int, quantity: int, open_quantity: int) -> int:

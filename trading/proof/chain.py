@@ -180,14 +180,15 @@ class ChainWalk:
         if after is not None:
             heads = {number: head for number, head in heads.items() if number > begun_at}
         for row in self._rows(pk, None if after is None else begun_at):
-            row_pk, before, sequence, mac_of_row = row.pk, sequence, row.sequence, row.mac
+            before = sequence
+            row_pk, sequence, _, text, mac_of_row, previous, _, _ = row
             if sequence != before + 1:
                 self._gap(before, sequence)
             if row_pk > last_pk:
                 last_pk = row_pk
             else:
                 self.findings.add(DIFFERS, JOURNAL, row_pk, "id", row_pk, f"more than {last_pk}")
-            take(row_pk, str(row.text), mac_of_row, row.previous_mac)
+            take(row_pk, str(text), mac_of_row, previous)
             self._row(row, pk, code)
             if sequence in heads:
                 for source, head in heads.pop(sequence).items():
@@ -238,17 +239,18 @@ class ChainWalk:
 
     def _row(self, row: JournalRow, account: int, code: str) -> None:
         """Compare a row's columns with its body, and note what the body tells of."""
+        pk, sequence, operation, text, _, _, recorded_at, recorded_by = row
         try:
-            body = loaded(row.text)
+            body = loaded(text)
         except ValueError:
-            self.findings.add(CHAIN, JOURNAL, row.pk, "body", row.text, "a JSON object")
+            self.findings.add(CHAIN, JOURNAL, pk, "body", text, "a JSON object")
             return
         get = body.get
-        stored = (code, row.sequence, row.operation, row.recorded_by, row.recorded_at)
         at = as_stored(self._instant, get("recorded_at"))
-        if (get("account"), get("sequence"), get("op"), get("by"), at) != stored:
+        told = (get("account"), get("sequence"), get("op"), get("by"), at)
+        if told != (code, sequence, operation, recorded_by, recorded_at):
             self._differing(row, code, body, at)
-        self.collect(body, row.pk, account)
+        self.collect(body, pk, account)
 
     def _differing(self, row: JournalRow, code: str, body: Body, at: StoredCell) -> None:
         """Name each column of a row that its body tells otherwise; ``at`` is when it was recorded, by its body."""
@@ -266,22 +268,23 @@ class ChainWalk:
     def collect(self, body: Body, pk: int, account: int) -> None:
         """Add the keys that a body tells to the index."""
         operation, trade = body.get("op"), body.get("trade")
-        if operation not in OPERATIONS and operation not in OTHERS:
+        is_of_trade = operation in OPERATIONS
+        if not is_of_trade and operation not in OTHERS:
             self.findings.add(CHAIN, JOURNAL, pk, "operation", operation, "an operation that this code knows")
             return
-        if isinstance(trade, dict) and operation in OPERATIONS:
+        if is_of_trade and isinstance(trade, dict):
             self.index.trades.add(trade["pk"], pk, account)
-            totals = self.index.day_totals
             if "day_total_pk" in body:
                 key = (account, trade["strategy_pk"], trade["instrument_pk"], body["day"]["day"])
-                totals[key] = body["day_total_pk"]
+                self.index.day_totals[key] = body["day_total_pk"]
             if not SELDOM.isdisjoint(body):
                 parts = [*([1] if "from" in body.get("flip", ()) else ()), *body.get("second_rows", ())]
                 self.index.second_rows |= {(trade["pk"], sequence) for sequence in parts}
                 keys = [booked.get("fill_key", {}) for booked in (body, *body.get("fills", ()))]
                 self.index.moved_keys |= {(moved["from"], moved["day"]) for moved in keys if "from" in moved}
                 for total in body.get("day_totals", ()):
-                    totals[account, total["strategy_pk"], trade["instrument_pk"], total["day"]] = total["pk"]
+                    key = (account, total["strategy_pk"], trade["instrument_pk"], total["day"])
+                    self.index.day_totals[key] = total["pk"]
             if self.since is not None and body["recorded_at"] >= self.since:
                 self.index.recent.add(trade["pk"])
         if "signal" in body:

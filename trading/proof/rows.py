@@ -6,8 +6,8 @@ Nothing here knows what an operation means: `Expected` rows come from the recoun
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 from trading.domain.chain import JSON, Body
 from trading.domain.conditions import is_same
@@ -168,9 +169,44 @@ class TableColumns:
             for name, cell in values.items()
         }
 
+    def are_all_equal(self, expected_rows: Sequence[Expected], stored: Sequence[StoredRow]) -> bool:
+        """Return whether each row is the one expected in its place; False where it takes a look at each of them.
+
+        Column by column over all rows this takes half the time of `compare`, and it never says what differs.
+        """
+        if len(expected_rows) != len(stored):
+            return False
+        groups: dict[tuple[str, ...], tuple[list[Iterable[JSON]], list[StoredRow]]] = {}
+        for expected_row, row in zip(expected_rows, stored, strict=True):
+            values = expected_row.values
+            expected, rows = groups.get(names := tuple(values)) or groups.setdefault(names, ([], []))
+            expected.append(values.values())
+            rows.append(row)
+        return all(self._are_equal(names, *group) for names, group in groups.items())
+
+    def _are_equal(self, names: tuple[str, ...], expected: list[Iterable[JSON]], rows: list[StoredRow]) -> bool:
+        """Return whether rows have these values in the columns of these names."""
+        if not self.index.keys() >= set(names):
+            return False
+        layout = self._layouts.get(names) or self._layout(names)
+        cells, columns = list(map(layout.cells, rows)), list(zip(*expected, strict=True))
+        for place, encode in layout.encoders:
+            try:
+                columns[place] = tuple([None if cell is None else encode(cell) for cell in columns[place]])
+            except (TypeError, ValueError):
+                return False
+        for place in layout.json:
+            pairs = zip([row[place] for row in cells], columns[place], strict=True)
+            columns[place] = tuple([kept if _is_same_json(kept, wanted) else wanted for kept, wanted in pairs])
+        return cells == list(zip(*columns, strict=True))
+
     def compare(self, expected_row: Expected, row: StoredRow, findings: Findings) -> None:
         """Find each column of a stored row that differs from the expected one."""
         values = expected_row.values
+        if unknown := values.keys() - self.index.keys():  # a body that somebody changed
+            for name in sorted(unknown):
+                findings.add(DIFFERS, self.table, row[0], name, None, values[name])
+            values = {name: cell for name, cell in values.items() if name not in unknown}
         layout = self._layouts.get(names := tuple(values)) or self._layout(names)
         stored, expected = layout.cells(row), list(values.values())
         for place, encode in layout.encoders:
@@ -200,6 +236,7 @@ class Tables:
     def __init__(self, connection: BaseDatabaseWrapper, findings: Findings) -> None:
         self.connection, self.findings = connection, findings
         self._columns: dict[str, TableColumns] = {}
+        self._cursor: CursorWrapper | None = None  # of the snapshot
 
     def columns(self, table: str) -> TableColumns:
         """Return the columns of a table, looked up once."""
@@ -220,15 +257,17 @@ class Tables:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgres else "BEGIN DEFERRED")
             if exported is not None:
                 cursor.execute("SET TRANSACTION SNAPSHOT %s", (exported,))
-        try:
-            yield
-        finally:
-            with self.connection.cursor() as cursor:
+            self._cursor = cursor
+            try:
+                yield
+            finally:
+                self._cursor = None
                 cursor.execute("ROLLBACK")
 
     def rows(self, sql: str, *parameters: str | float | date | Decimal | None) -> list[StoredRow]:
         """Return all rows of a query."""
-        with self.connection.cursor() as cursor:
+        # Within a snapshot by one cursor: Django looks at the ledger's file before it gives another one.
+        with nullcontext(self._cursor) if self._cursor is not None else self.connection.cursor() as cursor:
             cursor.execute(sql, parameters or None)
             return list(cursor.fetchall())
 
@@ -237,12 +276,15 @@ class Tables:
         bounds = [(f'"{column}" > %s', low), (f'"{column}" <= %s', high)]
         conditions = [(text, bound) for text, bound in bounds if bound is not None]
         where = " AND ".join(text for text, _ in conditions) or "1 = 1"
-        sql = f"SELECT {self.columns(table).select} FROM {table} WHERE {where}"  # noqa: S608
+        # In the order in which they are expected, so that `compare` can look at them as a whole.
+        sql = f'SELECT {self.columns(table).select} FROM {table} WHERE {where} ORDER BY "{column}", "id"'  # noqa: S608
         return self.rows(sql, *(bound for _, bound in conditions))
 
-    def compare(self, table: str, expected_rows: Iterable[Expected], stored: Iterable[StoredRow]) -> int:
+    def compare(self, table: str, expected_rows: Sequence[Expected], stored: Sequence[StoredRow]) -> int:
         """Find what differs, is missing or too many; return how many rows were compared."""
         columns, findings = self.columns(table), self.findings
+        if columns.are_all_equal(expected_rows, stored):
+            return len(expected_rows)
         rows = {row[0]: row for row in stored}
         count, unmatched = 0, []
         for expected_row in expected_rows:
