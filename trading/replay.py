@@ -32,6 +32,7 @@ CHUNK = 16_384  # ticks that are recorded at a time
 ORDINALS_MAX = 10**6  # points of one instant lie within a millisecond of it
 FLUSH_SECONDS_MIN = 60.0
 FLUSHED_PER_SECOND = 5_000  # the least that a store takes, for how long to wait for it
+ALL = np.ones(1, dtype=bool)  # of a mask: one entry stands for all, however many
 MICROSECOND = timedelta(microseconds=1)
 
 P = ParamSpec("P")
@@ -113,9 +114,11 @@ def missing(dm: DataManager, feed: Feed, *, source: str) -> list[Mask]:
 
     Raises: OtherInput, when the source holds other ticks of one of the symbols over the same time.
     """
+    if feed.size and not dm.telemetry.may_hold_ticks_of(source, feed.first, feed.last + ORDINALS_MAX):
+        return [np.broadcast_to(ALL, size) for size in feed.sizes]
     masks = []
     for ticks, of_symbols in _beside_the_store(dm, feed, source=source):
-        mask: Mask = np.broadcast_to(np.ones(1, dtype=bool), len(ticks))  # one entry stands for all, however many
+        mask: Mask = np.broadcast_to(ALL, len(ticks))
         if any(len(stored) for _, _, stored in of_symbols):
             points, recorded = points_of(ticks), np.zeros(len(ticks), dtype=bool)
             for symbol, rows, stored in of_symbols:

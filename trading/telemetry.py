@@ -242,6 +242,13 @@ class Telemetry:
             at_the_ledger(ask, get_account, self.account)
             return self.reader.ticks_of(parse_name(source, "source"), first, last, account=self.account)
 
+    def may_hold_ticks_of(self, source: str, start: Instant, stop: Instant) -> bool:
+        """Return whether a source may have ticks then: False is certain, and no tick is read. Raises: as `ticks`."""
+        first, last = self.bounds(start, stop)
+        with _observed():
+            at_the_ledger(ask, get_account, self.account)
+            return self.reader.may_hold(parse_name(source, "source"), first, last, account=self.account)
+
     def indicator_history(self, symbol: str, start: Instant, stop: Instant) -> pa.Table:
         """Return the indicators recorded of a symbol, ascending. Raises: as `ticks`."""
         return self._history(INDICATORS, start, stop, symbol=parse_name(symbol, "symbol"))

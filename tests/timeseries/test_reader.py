@@ -92,6 +92,18 @@ def test_the_symbols_that_ticked_are_told_wherever_their_ticks_are(desk: Desk) -
     assert desk.reader.symbols(OPEN, OPEN + 3 * SECOND, account="other") == []
 
 
+@pytest.mark.parametrize("shipped", [True, False])
+def test_a_source_may_hold_ticks_wherever_they_are_and_one_that_has_none_is_known_to(desk: Desk, shipped: bool) -> None:
+    desk.record("M&M", [OPEN], [1.0])
+    desk.record("M&M", [OPEN + SECOND], [1.0], source="paper", account="paper")
+    assert not shipped or desk.pump.drain(10)
+    after = OPEN + 2 * SECOND
+    assert desk.reader.may_hold("default", OPEN, after, account="main")
+    assert desk.reader.may_hold("paper", OPEN, after, account="paper")
+    assert not desk.reader.may_hold("nobody", OPEN, after, account="main")
+    assert not shipped or not desk.reader.may_hold("default", after, after + SECOND, account="main")
+
+
 def test_written_but_not_settled_reads_once(desk: Desk) -> None:
     desk.record("RELIANCE", [OPEN + n for n in range(1, 11)], range(1, 11))
     (lane,) = desk.spool.lanes()

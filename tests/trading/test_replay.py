@@ -144,6 +144,19 @@ def test_a_repeat_renamed_and_gzipped_writes_nothing_again(feed, data_dir):
     assert issued(data_dir) == count
 
 
+def test_a_new_source_is_not_compared_with_the_store_before_it_is_recorded(feed, monkeypatch):
+    """Another source's ticks over the same time are no reason to read the feed once more."""
+    run(feed(), "--source", "first")
+    run_feed, compared = replay.run, []
+    beside = replay._beside_the_store
+    monkeypatch.setattr(replay, "_beside_the_store", lambda *a, **k: compared.append("") or beside(*a, **k))
+    monkeypatch.setattr(replay, "run", lambda *a, **k: compared.append("recorded") or run_feed(*a, **k))
+    assert run(feed(), "--source", "second")["ticks_stored"] == 4
+    assert compared == ["recorded", ""]
+    assert run(feed(), "--source", "second")["ticks_stored"] == 4
+    assert compared == ["recorded", "", "", "recorded", ""]
+
+
 def test_a_longer_file_adds_what_is_new_to_every_instant(feed):
     rows = GOOD.splitlines(keepends=True)
     run(feed("".join(rows[:2])), "--volume", "cumulative")

@@ -70,6 +70,14 @@ class PointReader:
             PointQuery(TICKS, clamp(start), clamp(stop), {"account": account, "source": source}, numbers)
         )
 
+    def may_hold(self, source: str, start: int, stop: int, *, account: str) -> bool:
+        """Return whether a source may have ticks with ``start <= time < stop``: False is certain. None are read."""
+        query = PointQuery(TICKS, clamp(start), clamp(stop), {"account": account, "source": source}, ())
+        if next(self._waiting(query), None) is not None:  # before the store: see the class
+            return True
+        sources = self.store.sources(query)
+        return sources is None or source in sources
+
     def symbols(self, start: int, stop: int, *, account: str) -> list[str]:
         """Return the symbols that have a tick with ``start <= time < stop``, of any source, by name."""
         query = PointQuery(TICKS, clamp(start), clamp(stop), {"account": account}, ())

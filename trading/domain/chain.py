@@ -8,42 +8,24 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import Any
 
 from timeseries.values import instant_text
-
-if TYPE_CHECKING:
-    from hashlib import _Hash as Hash
 
 JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
 # What an operation may write into the journal: `canonical` has one text for each of them.
 EntryValue = None | bool | int | float | str | Decimal | date | Sequence["EntryValue"] | Mapping[str, "EntryValue"]
 JournalEntry = dict[str, EntryValue]
-BLOCK = 64  # bytes that SHA-256 takes at a time
 Body = dict[str, Any]  # of a journal's row or a seal: a JSON object, whose keys its operation tells
+_keyed = lru_cache(maxsize=8)(partial(hmac.new, digestmod="sha256"))
 
 
 def chain_code(key: str, previous: str, body: str) -> str:
     """Return the hex HMAC-SHA256 of the predecessor's code and the body."""
-    inner, outer = _keyed(key)
-    text = inner.copy()
-    text.update(f"{previous}\n{body}".encode("utf-8", "surrogatepass"))
-    code = outer.copy()
-    code.update(text.digest())
+    code = _keyed(key.encode()).copy()  # a fifth less time than with a key that is made ready anew
+    code.update(f"{previous}\n{body}".encode("utf-8", "surrogatepass"))
     return code.hexdigest()
-
-
-@lru_cache(maxsize=8)
-def _keyed(key: str) -> tuple[Hash, Hash]:
-    """Return both hashes of HMAC (RFC 2104), made ready with a key, which takes longer than a code does.
-
-    `hmac` makes a key ready as well, but copies it in Python: a quarter more time for a code.
-    """
-    octets = key.encode()
-    block = (sha256(octets).digest() if len(octets) > BLOCK else octets).ljust(BLOCK, b"\0")
-    return sha256(bytes(octet ^ 0x36 for octet in block)), sha256(bytes(octet ^ 0x5C for octet in block))
 
 
 def seal_of(key: str, content: bytes | memoryview) -> bytes:

@@ -51,18 +51,23 @@ class Reading:
 class Feed:
     """The ticks of all files, by time, with what was rejected and how they were read.
 
-    ``stretches`` yields them, each stretch later than the one before, and all with one table of symbols. ``spans`` are
-    those of the symbols that have ticks, ``size`` is the number of ticks.
+    ``stretches`` yields them, each stretch later than the one before, and all with one table of symbols. ``sizes`` are
+    the numbers of ticks of each stretch, ``spans`` those of the symbols that have ticks.
     """
 
     stretches: Callable[[], Iterator[Ticks]]
     spans: Spans
-    size: int
+    sizes: Sequence[int]
     rows_read: int = 0
     rejects: Rejects = field(default_factory=Rejects)
     notes: tuple[str, ...] = ()
     volumes: tuple[VolumeReading, ...] = ()
     stamps: tuple[StampReading, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Return the number of ticks."""
+        return sum(self.sizes)
 
     @property
     def first(self) -> int:
@@ -139,7 +144,7 @@ def read_feed(paths: Sequence[Path], reading: Reading, *, now_ns: int) -> Feed:
 
 def feed_of_ticks(ticks: Ticks) -> Feed:
     """Return ticks in memory, which are in the order in which they are due, as a feed of one stretch."""
-    return Feed(lambda: iter([ticks]), spans(ticks), len(ticks), len(ticks))
+    return Feed(lambda: iter([ticks]), spans(ticks), [len(ticks)], len(ticks))
 
 
 def _whole(files: Sequence[FileInHand], reading: Reading) -> Feed:
@@ -176,7 +181,7 @@ def _in_stretches(files: Sequence[FileInHand], reading: Reading) -> Feed:
     return Feed(
         stretches,
         joined_spans(file.spans for file in files),
-        sum(len(file.ticks) for file in files),
+        [sum(stop - start for start, stop in of_files) for of_files in zip(*bounds, strict=True)],
         volumes=tuple(volumes for meaning in meanings for volumes in meaning.readings),
     )
 

@@ -28,7 +28,6 @@ SHOWN_MAX = 4096  # characters of a rejected line that are kept
 BLANKS = (b"\t", b", ", b" ,", b"\n ", b" \n", b" \r")  # one of them is there where a cell begins or ends with a blank
 GZIP_WBITS = 31  # zlib's word for: a gzip header and checksum
 LINE_MAX = 1 << 26  # bytes: no line is longer
-BLOCK = LINE_MAX  # Arrow reads a line within one or two of its blocks
 BLOCK_BYTES = 1 << 21  # of a file that are read together
 
 
@@ -213,7 +212,7 @@ def _plain_columns(lines: FileLines, plain: Mask, header: Sequence[str], wanted:
     places = [str(header.index(name)) for name in wanted]
     table = pa.csv.read_csv(
         pa.py_buffer(joined),
-        read_options=pa.csv.ReadOptions(column_names=numbers, use_threads=False, block_size=BLOCK),
+        read_options=pa.csv.ReadOptions(column_names=numbers, use_threads=False, block_size=len(joined) + 1),
         parse_options=pa.csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
         convert_options=pa.csv.ConvertOptions(
             column_types=dict.fromkeys(numbers, pa.string()), include_columns=places, strings_can_be_null=False

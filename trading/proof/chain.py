@@ -247,8 +247,8 @@ class ChainWalk:
             return
         get = body.get
         at = as_stored(self._instant, get("recorded_at"))
-        told = (get("account"), get("sequence"), get("op"), get("by"), at)
-        if told != (code, sequence, operation, recorded_by, recorded_at):
+        of_body = (get("account"), get("sequence"), get("op"), get("by"), at)
+        if of_body != (code, sequence, operation, recorded_by, recorded_at):
             self._differing(row, code, body, at)
         self.collect(body, pk, account)
 

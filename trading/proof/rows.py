@@ -182,23 +182,22 @@ class TableColumns:
             expected, rows = groups.get(names := tuple(values)) or groups.setdefault(names, ([], []))
             expected.append(values.values())
             rows.append(row)
-        return all(self._are_equal(names, *group) for names, group in groups.items())
-
-    def _are_equal(self, names: tuple[str, ...], expected: list[Iterable[JSON]], rows: list[StoredRow]) -> bool:
-        """Return whether rows have these values in the columns of these names."""
-        if not self.index.keys() >= set(names):
-            return False
-        layout = self._layouts.get(names) or self._layout(names)
-        cells, columns = list(map(layout.cells, rows)), list(zip(*expected, strict=True))
-        for place, encode in layout.encoders:
-            try:
-                columns[place] = tuple([None if cell is None else encode(cell) for cell in columns[place]])
-            except (TypeError, ValueError):
+        for names, (expected, rows) in groups.items():
+            if not self.index.keys() >= set(names):
                 return False
-        for place in layout.json:
-            pairs = zip([row[place] for row in cells], columns[place], strict=True)
-            columns[place] = tuple([kept if _is_same_json(kept, wanted) else wanted for kept, wanted in pairs])
-        return cells == list(zip(*columns, strict=True))
+            layout = self._layouts.get(names) or self._layout(names)
+            cells, columns = list(map(layout.cells, rows)), list(zip(*expected, strict=True))
+            for place, encode in layout.encoders:
+                try:
+                    columns[place] = tuple([None if cell is None else encode(cell) for cell in columns[place]])
+                except (TypeError, ValueError):
+                    return False
+            for place in layout.json:
+                pairs = zip([row[place] for row in cells], columns[place], strict=True)
+                columns[place] = tuple([kept if _is_same_json(kept, wanted) else wanted for kept, wanted in pairs])
+            if cells != list(zip(*columns, strict=True)):
+                return False
+        return True
 
     def compare(self, expected_row: Expected, row: StoredRow, findings: Findings) -> None:
         """Find each column of a stored row that differs from the expected one."""
