@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.trading.book import AT, closed, opened, snapshot
 from tests.trading.statements import future, line, statement
+from trading.bookkeeping import settling
 from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.brokers.values import Broker, FillKind, FillLine, Head
 from trading.domain import trade_building
@@ -146,6 +147,21 @@ def test_a_row_whose_orders_id_a_spreadsheet_or_a_broken_download_ruined_is_book
     assert [remark.reason for remark in outcome.refused] == ["order_told_otherwise"]
     assert (outcome.fills, outcome.already_known) == (1, 1)  # the second of two equal rows is one more
     assert [row[1:] for row in trades()] == [("LONG", "CLOSED", 0, 200)]
+
+
+def test_an_import_that_was_killed_within_a_long_trade_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    fills = [future(str(number), "BUY", 1) for number in range(1, 8)]
+    booked = settling.book_trades
+    monkeypatch.setattr(settling, "FILLS_AT_ONCE", 2)
+    runs = iter([booked, booked, None])
+    monkeypatch.setattr(settling, "book_trades", lambda *of: next(runs)(*of))
+    with pytest.raises(TypeError):
+        imported(*fills)
+    assert 0 < Fill.objects.count() < 7
+    monkeypatch.setattr(settling, "book_trades", booked)
+    imported(*fills)
+    assert [row[1:4] for row in trades()] == [("LONG", "OPEN", 7)]
+    assert Fill.objects.count() == 7
 
 
 def test_equal_rows_of_two_orders_are_two_fills() -> None:

@@ -73,6 +73,9 @@ def book_trades(book: Book, trades: Sequence[tuple[BuiltTrade, Trade | None]]) -
     Raises: InvalidValue beyond the bound of money; LedgerBusy where a trade or a fill's key changed meanwhile.
     """
     entries = [_new(book, built) if trade is None else _standing(book, built, trade) for built, trade in trades]
+    entries = [entry for entry in entries if entry.legs]  # a kill may have left a run of a long trade done
+    if not entries:
+        return
     seen = {entry.trade.pk: Seen.of(entry.trade) for entry in entries if entry.trade.pk is not None}
     calendar = calendar_of(book.instrument.exchange.code, book.instrument.session_group)
     for entry in entries:
