@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from trading.feeds import feed, lines
 from trading.feeds.feed import Feed, Reading, read_feed
 from trading.feeds.names import FileSymbols
 from trading.feeds.points import points_of
+from trading.feeds.stretches import Outline
 from trading.feeds.ticks import NUMBERS, Ticks, concatenated
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -94,3 +96,11 @@ def test_no_cut_lies_between_a_line_and_a_later_one_of_before(tmp_path, monkeypa
     assert len(parts) > 2
     ends = [(int(part.time.min()), int(part.time.max())) for part in parts]
     assert all(last < first for (_, last), (first, _) in pairwise(ends))
+
+
+def test_a_feed_in_stretches_holds_no_outline_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "LINES_MAX", 5)
+    whole = read([written(tmp_path, "a", [(61.0, "A", 1)] * 40, rising=True)])
+    assert len(list(whole.stretches())) > 1
+    gc.collect()
+    assert not [kept for kept in gc.get_objects() if isinstance(kept, Outline)]

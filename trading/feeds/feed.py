@@ -173,10 +173,11 @@ def _in_stretches(files: Sequence[FileInHand], reading: Reading) -> Feed:
     bounds = [list(pairwise([0, *file.outline.before(minutes), len(file.ticks)])) for file in files]
     meanings = [_meaning(file, of_file, reading) for file, of_file in zip(files, bounds, strict=True)]
     ranked = ranks([(file.path, file.spans) for file in files])
+    kept = [file.ticks for file in files]  # and nothing else of the files: of years their minutes are many
 
     def stretches() -> Iterator[Ticks]:
         for place in range(len(minutes) + 1):
-            yield by_time([meanings[n].applied(files[n].ticks.read(*bounds[n][place]), reading.zone) for n in ranked])
+            yield by_time([meanings[n].applied(kept[n].read(*bounds[n][place]), reading.zone) for n in ranked])
 
     return Feed(
         stretches,
