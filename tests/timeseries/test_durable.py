@@ -80,6 +80,54 @@ def test_a_file_is_replaced_whole_or_not_at_all(is_nfs: bool, tmp_path: Path, mo
         pass
 
 
+@pytest.fixture(params=["no /proc", "refused", "another file"])
+def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which a file that has no name cannot be given one."""
+    real = os.link
+
+    def link(source: str, name: str, **of: int) -> None:
+        if request.param == "refused":  # of a process that may not be looked into
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), source)
+        real("/proc/self/nowhere" if request.param == "no /proc" else "/proc/self/stat", name, **of)
+
+    monkeypatch.setattr(os, "link", link)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_file_that_cannot_be_given_a_name_is_copied_and_nothing_stays_beside_it(tmp_path: Path) -> None:
+    path, content = tmp_path / "report.csv", os.urandom(300_000)
+    path.write_text("former")
+    with durable.replacing(path) as file:
+        file.write(content)
+    with pytest.raises(KeyboardInterrupt), durable.replacing(path) as file:
+        file.write(b"third")
+        raise KeyboardInterrupt
+    assert [(each, each.read_bytes()) for each in tmp_path.iterdir()] == [(path, content)]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def refuse_folders(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(durable, "sync", sync)
+
+
+def test_a_folder_that_its_file_system_cannot_sync_takes_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As mounted shares of other systems: the file is there, whole, and nobody is told that it could not be written."""
+    refuse_folders(errno.EINVAL, monkeypatch)
+    with durable.replacing(tmp_path / "report.csv") as file:
+        file.write(b"new")
+    assert (tmp_path / "report.csv").read_bytes() == b"new"
+
+
+def test_a_folder_that_the_disk_did_not_take_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_folders(errno.EIO, monkeypatch)
+    with pytest.raises(OSError, match="Input/output"), durable.replacing(tmp_path / "report.csv") as file:
+        file.write(b"new")
+
+
 def test_a_small_file_is_synced_before_it_takes_its_place_and_its_folder_after(
     tmp_path: Path, steps: list[Step]
 ) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 PAGE = 4096
 FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-UNNAMED = os.O_WRONLY | os.O_CLOEXEC | getattr(os, "O_TMPFILE", 0)
+UNNAMED = os.O_RDWR | os.O_CLOEXEC | getattr(os, "O_TMPFILE", 0)
 
 
 @contextlib.contextmanager
@@ -19,7 +21,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that takes a path's place, whole and durable, where the block ends without an exception.
 
     While it is written it has no name, so that whoever is killed leaves nothing beside the former file; where the file
-    system knows no such files (NFS), its name begins with a dot. Raises OSError.
+    system knows no such files (NFS), its name begins with a dot. One that cannot be named (no ``/proc``) is copied at
+    the end. Raises OSError.
     """
     fresh = path.with_name(f".velox-{secrets.token_hex(8)}")
     try:
@@ -32,17 +35,36 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             sync(descriptor)
             if not has_name:
-                folder = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)
-                try:  # only with the descriptor of a folder does Python follow the link that leads to the file
-                    os.link(f"/proc/self/fd/{descriptor}", fresh.name, dst_dir_fd=folder)
-                finally:
-                    os.close(folder)
+                _give_name(descriptor, fresh)
         os.rename(fresh, path)
     except BaseException:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.unlink(fresh)
         raise
-    with contextlib.suppress(PermissionError):  # a folder that takes files and shows none
+    try:
         sync_path(path.parent)
+    except OSError as error:  # a folder that takes files and shows none; one of a file system that brings none to disk
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.EINVAL}:
+            raise
+
+
+def _give_name(descriptor: int, fresh: Path) -> None:
+    """Give a name to a file that has none, or to a copy of it, durable, where no link to it can be made."""
+    try:
+        folder = os.open(fresh.parent, os.O_PATH | os.O_CLOEXEC)
+        try:  # only with the descriptor of a folder does Python follow the link that leads to the file
+            os.link(f"/proc/self/fd/{descriptor}", fresh.name, dst_dir_fd=folder)
+        finally:
+            os.close(folder)
+    except OSError:  # no /proc, or one that this process may not use
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        with (
+            open(descriptor, "rb", closefd=False) as whole,
+            open(os.open(fresh, FRESH | os.O_EXCL, 0o600), "wb") as copy,
+        ):
+            shutil.copyfileobj(whole, copy)
+            copy.flush()
+            sync(copy.fileno())
 
 
 def replace_file(path: Path, content: bytes) -> None:
