@@ -288,6 +288,27 @@ def _changed(table: str, column: str, expression: str, pk: int) -> int | None:
         return None
 
 
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="other databases take no text in a number's place")
+def test_a_place_in_a_chain_that_is_none_is_a_finding(made_as: Maker) -> None:
+    made_as(a_desks_days)
+    tables = {
+        **dict.fromkeys(("trading_journal", "trading_journalhead", "trading_seal"), "sequence"),
+        "trading_dailysummary": "journal_sequence",
+    }
+    for table, column in tables.items():
+        of_last = f"WHERE id = (SELECT MAX(id) FROM {table})"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {column} FROM {table} {of_last}")
+            ((stood,),) = cursor.fetchall()
+        for place in ("'x'", "x'00ff'", "1.5", 2**63 - 1):
+            with unguarded() as cursor:
+                cursor.execute(f"UPDATE {table} SET {column} = {place} {of_last}")
+            assert (table, column) in found(), place
+        with unguarded() as cursor:
+            cursor.execute(f"UPDATE {table} SET {column} = {stood} {of_last}")
+    assert found() == set()
+
+
 class TestChain:
     @pytest.mark.parametrize("keeps_head", [True, False])
     def test_a_cut_tail_is_named(self, keeps_head: bool, made_as: Maker) -> None:

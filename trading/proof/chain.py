@@ -20,6 +20,7 @@ JOURNAL = "trading_journal"
 CHAIN, HEAD, KEY = "chain", "head", "key"
 BATCH = 1000
 NAMED_MAX = 100  # so many rows of one gap are named
+NUMBER_END = 2**63 - 1  # SQLite puts a text in the place of a number behind every number
 # Operations that are no trade's: what they wrote is sealed, or compared with what `Index` collects.
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
 OF_IMPORTS = {"import_file", "import_fills", "give_cost", "propose_actions", "decide_action"}
@@ -183,7 +184,7 @@ class ChainWalk:
             before = sequence
             row_pk, sequence, _, text, mac_of_row, previous, _, _ = row
             if sequence != before + 1:
-                self._gap(before, sequence)
+                sequence = place_after(self.findings, JOURNAL, before, row_pk, sequence)
             if row_pk > last_pk:
                 last_pk = row_pk
             else:
@@ -232,10 +233,6 @@ class ChainWalk:
             yield from rows
             self.count += len(rows)
             self.tick(self.count)
-
-    def _gap(self, before: int, sequence: int) -> None:
-        for number in range(before + 1, min(sequence, before + 1 + NAMED_MAX)):
-            self.findings.add(MISSING, JOURNAL, None, "sequence", None, number)
 
     def _row(self, row: JournalRow, account: int, code: str) -> None:
         """Compare a row's columns with its body, and note what the body tells of."""
@@ -303,10 +300,26 @@ class ChainWalk:
         heads = self.tables.rows(sql, account)
         links.settle(heads[0][2] if heads else None)
         for pk, stored, stored_mac in heads:
-            self._gap(sequence, stored + 1)
+            name_gap(self.findings, JOURNAL, sequence, stored + 1 if isinstance(stored, int) else 0)
             for name, cell, expected in (("sequence", stored, sequence), ("mac", stored_mac, links.mac)):
                 if cell != expected:
                     self.findings.add(DIFFERS, table, pk, name, cell, expected)
+
+
+def place_after(findings: Findings, table: str, before: int, pk: int, sequence: StoredCell) -> int:
+    """Return the place in its chain of the row that comes next; what is no number there is a finding, and counts as
+    the next one."""
+    if not isinstance(sequence, int):  # SQLite takes a text in a number's place
+        findings.add(DIFFERS, table, pk, "sequence", sequence, before + 1)
+        return before + 1
+    name_gap(findings, table, before, sequence)
+    return sequence
+
+
+def name_gap(findings: Findings, table: str, before: int, sequence: int) -> None:
+    """Name the rows that a chain lacks between two, of many the first ones."""
+    for number in range(before + 1, min(sequence, before + 1 + NAMED_MAX)):
+        findings.add(MISSING, table, None, "sequence", None, number)
 
 
 def journal_rows(tables: Tables, account: int, after: int | None) -> Iterator[list[JournalRow]]:

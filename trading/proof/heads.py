@@ -11,7 +11,7 @@ import orjson
 from django.conf import settings
 
 from trading import heads
-from trading.proof.chain import PublishedHeads
+from trading.proof.chain import NUMBER_END, PublishedHeads
 from trading.proof.rows import Tables
 
 LOG_BYTES_MAX = 64 << 20  # what is read of each day's log: its end
@@ -42,7 +42,9 @@ def add_heads_of_summaries(published_heads: PublishedHeads, tables: Tables) -> N
     """Add the heads that published summaries name; people keep those outside the database."""
     for code, sequence, head, day, version in tables.rows(
         "SELECT a.code, s.journal_sequence, s.journal_head, s.day, s.version FROM trading_dailysummary s "
-        "JOIN trading_account a ON a.id = s.account_id WHERE s.journal_sequence > 0"
+        "JOIN trading_account a ON a.id = s.account_id WHERE s.journal_sequence > 0 "
+        "AND s.journal_sequence < %s",
+        NUMBER_END,
     ):
         source = f"daily summary {day} version {version}"
         published_heads.setdefault(code, {}).setdefault(sequence, {})[source] = head

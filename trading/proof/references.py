@@ -9,7 +9,7 @@ from django.conf import settings
 from trading.domain.chain import Body, chain_code
 from trading.domain.recount import References
 from trading.models import sealing
-from trading.proof.chain import CHAIN, HEAD, KEY, Links, PublishedHeads, last_key, loaded
+from trading.proof.chain import CHAIN, HEAD, KEY, Links, PublishedHeads, last_key, loaded, place_after
 from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Tables, as_stored
 
 SEAL = "trading_seal"
@@ -69,12 +69,11 @@ def read_seals(tables: Tables, key: str | None, published: PublishedHeads) -> Se
     sealed, links, last_pk, newest = SealedRows(), Links(SEAL, key, tables.findings), 0, 0
     add = tables.findings.add
     columns = "id, sequence, body, mac, previous_mac, table_name, recorded_at"
-    for pk, sequence, text, own, previous, table, recorded_at in tables.rows(
+    for pk, stored_at, text, own, previous, table, recorded_at in tables.rows(
         f"SELECT {columns} FROM {SEAL} ORDER BY sequence"  # noqa: S608
     ):
         links.take(pk, text, own, previous)
-        for number in range(sealed.end[0] + 1, sequence):
-            add(MISSING, SEAL, None, "sequence", None, number)
+        sequence = place_after(tables.findings, SEAL, sealed.end[0], pk, stored_at)
         if pk <= last_pk:
             add(DIFFERS, SEAL, pk, "id", pk, f"more than {last_pk}")
         sealed.end, last_pk, newest = (sequence, own), max(pk, last_pk), max(pk, newest)

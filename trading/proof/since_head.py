@@ -19,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trading.domain.recount import OPERATIONS, References
 from trading.errors import InvalidValue
 from trading.progress import Progress
-from trading.proof.chain import HEAD, JOURNAL, ChainPlace, ChainWalk, Index, PublishedHeads, loaded
+from trading.proof.chain import HEAD, JOURNAL, NUMBER_END, ChainPlace, ChainWalk, Index, PublishedHeads, loaded
 from trading.proof.entries import Entries
 from trading.proof.file import check_file
 from trading.proof.ground import prove_ground, published_before
@@ -57,7 +57,7 @@ class SinceHead:
         outside, restores = published_before(tables, self.key, self.published)
         with tables.snapshot(), closing(Entries()) as entries:
             check_file(tables)
-            ((end,),) = tables.rows(f"SELECT MAX(sequence) FROM {JOURNAL}")  # noqa: S608
+            ((end,),) = tables.rows(f"SELECT MAX(sequence) FROM {JOURNAL} WHERE sequence < {NUMBER_END}")  # noqa: S608
             if self.sequence > (end or 0):
                 raise InvalidValue(
                     f"No chain has a row {self.sequence}: the longest ends at {end or 0}.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from trading import heads
-from trading.proof.chain import BATCH, HEAD, NAMED_MAX, Links, PublishedHeads
-from trading.proof.rows import MISSING, Tables
+from trading.proof.chain import BATCH, HEAD, NAMED_MAX, Links, PublishedHeads, place_after
+from trading.proof.rows import Tables
 
 TRIAL = "lab_trial"
 
@@ -16,16 +16,15 @@ def compare_trials(tables: Tables, key: str | None, published: PublishedHeads) -
     sql = (
         f"SELECT id, sequence, body, mac, previous_mac FROM {TRIAL} WHERE sequence > %s ORDER BY sequence LIMIT {BATCH}"  # noqa: S608
     )
-    while rows := tables.rows(sql, last):
+    after = 0
+    while rows := tables.rows(sql, after):
         for pk, sequence, body, mac, previous in rows:
-            for number in range(last + 1, min(sequence, last + 1 + NAMED_MAX)):
-                findings.add(MISSING, TRIAL, None, "sequence", None, number)
+            last = place_after(findings, TRIAL, last, pk, sequence)
             links.take(pk, body, mac, previous)
-            last = sequence
-            for source, head in ends.pop(sequence, {}).items():
+            for source, head in ends.pop(last, {}).items():
                 if head != mac:
                     findings.add(HEAD, TRIAL, pk, f"mac, published in {source}", mac, head)
-        rows_walked += len(rows)
+        rows_walked, after = rows_walked + len(rows), rows[-1][1]
     links.settle(None)
     for number in sorted(ends)[-NAMED_MAX:]:
         for source, head in ends[number].items():
