@@ -240,6 +240,14 @@ def test_a_disk_that_takes_no_file_leaves_the_answer_right(reads: list[Any], mon
     assert reads == [None, None]
 
 
+def test_a_folder_that_cannot_be_looked_into_leaves_the_answer_right(reads: list[Any]) -> None:
+    page_desk.trades(2)
+    file().parent.symlink_to("n" * 300)  # as one of another user, whom root would not notice
+    assert not exit_tables.EXITS.is_worth_it(get_account("main"), Realisation.objects.all(), is_parted=True)
+    assert ask() == now()
+    assert reads == [None]
+
+
 def test_a_migration_since_makes_all_read_anew(reads: list[Any]) -> None:
     page_desk.trades(1)
     ask()

@@ -9,6 +9,7 @@ read; else all is read anew. Who deletes it loses nothing.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -105,7 +106,7 @@ class KeptTable:
         """Tell whether so many of an account's rows are sought that what is kept of them is read in less time; of more
         than ``at_most`` nothing is to be kept. ``is_parted``: rows are sought by what the table is parted by alone."""
         newest = _newest(rows.model)
-        has_parts = is_parted and self._file(account).exists()
+        has_parts = is_parted and os.path.exists(self._file(account))  # False where the folder cannot be looked into
         most = SOUGHT_MIN if has_parts else max(SOUGHT_MIN, newest // SOUGHT_SHARE)
         return at_most >= newest > most and mark_of(account).sequence > 0 and rows.order_by()[: most + 1].count() > most
 
