@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import permutations
@@ -23,7 +24,7 @@ from trading import transactions
 from trading.bookkeeping import stating
 from trading.domain.charge_heads import Head, Segment
 from trading.domain.charge_products import ChargedFill
-from trading.domain.stated_charges import ChargeSource, ChargeStatement, stated_parts
+from trading.domain.stated_charges import ChargeSource, ChargeStatement, standing_charges
 from trading.errors import InvalidValue
 from trading.models import BrokeragePlan, Correction, DayTotal, Journal, StatedCharge
 from trading.operations.set_brokerage_plan import set_brokerage_plan
@@ -34,6 +35,7 @@ from trading.operations.void import void
 from trading.proof.verify import verify_ledger
 from trading.queries import facts
 from trading.queries.statistics import account_stats
+from trading.queries.trade_charges import trade_charges
 
 DAY = date(2024, 3, 15)
 NOTE, FILE, PERSON = ChargeSource.NOTE, ChargeSource.FILE, ChargeSource.PERSON
@@ -300,6 +302,41 @@ class TestDays:
         assert (body["days"][1]["date"], body["days"][1]["heads"]["dp"]) == (str(later), "15.93")
         assert (body["days"][1]["source"], body["days"][1]["total"]) == ({"dp": "file"}, "15.93")
 
+    def test_a_day_asked_for_alone_has_what_it_has_among_the_others(self) -> None:
+        days = [DAY + timedelta(days=number) for number in range(3)]
+        for number, day in enumerate(days):
+            at = AT + timedelta(days=number)
+            opened(f"T{number}", entry_time=at, order_id="A")
+            closed(f"T{number}", exit_time=at + MINUTE, order_id="B")
+            assert day == at.date()
+        state(line(Head.STT, "10", FILE, last_day=DAY + timedelta(days=30)), document="b" * 64)
+        state(line(Head.STT, "4"))
+        alone = [answer("charges", "--from", str(day), "--to", str(day), exit_code=1)["days"][0] for day in days]
+        assert [day["heads"]["stt"] for day in alone] == ["4", "3", "3"]
+        assert alone == answer("charges", exit_code=1)["days"]
+        assert [charges(f"T{number}") for number in range(3)] == [4, 3, 3]
+        (stated,) = [head.stated for head in trade_charges(row("T1")).lines if head.stated is not None]
+        assert stated == 3
+
+    def test_what_is_stated_of_a_day_without_trades_counts_once_beside_its_month(self) -> None:
+        two_trades()
+        later, month = DAY + timedelta(days=5), DAY + timedelta(days=30)
+        state(line(Head.STT, "50", day=later, last_day=later))
+        state(line(Head.STT, "500", FILE, last_day=month), document="b" * 64)
+        stated = [day["heads"]["stt"] for day in answer("charges", "--to", str(month), exit_code=1)["days"]]
+        assert stated == ["450", "50"]
+        assert (charges("T1") or 0) + (charges("T2") or 0) == 450
+
+    def test_charges_are_in_the_accounts_currency(self) -> None:
+        call_command("account", "create", "us", "--currency", "USD", stdout=io.StringIO())
+        us = line(Head.BROKERAGE, "1.25", FILE)
+        state_charges("us", [us], by="asha", text="an activity statement", document="c" * 64)
+        told = ("charges", "--account", "us", "--from", str(DAY), "--to", str(DAY))
+        assert (answer(*told)["currency"], answer(*told)["total"]) == ("USD", "1.25")
+        screen = io.StringIO()
+        call_command(*told, stdout=screen, stderr=io.StringIO())
+        assert "USD" in screen.getvalue() and "INR" not in screen.getvalue()
+
 
 def answer(*args: str, exit_code: int = 0) -> dict[str, Any]:
     out = io.StringIO()
@@ -321,7 +358,7 @@ def fill(key: str, segment: Segment = Segment.EQUITY, day: date = DAY, price: st
 
 
 def amounts(fills: Sequence[ChargedFill], *lines: ChargeStatement) -> dict[str, Decimal]:
-    parts = stated_parts(lines, fills, {})
+    parts = standing_charges(lines, fills, {}).parts
     return {key: heads[Head.STT].amount for key, heads in parts.items()}
 
 
@@ -350,6 +387,19 @@ def test_of_two_periods_of_one_length_the_one_that_begins_first_stands_whichever
     ]
     held = [fill("a", day=DAY + timedelta(days=1))]
     assert amounts(held, *lines) == amounts(held, *reversed(lines)) == {"a": Decimal(1)}
+
+
+def test_what_nobody_traded_under_is_taken_off_the_wider_statement_and_stands_alone() -> None:
+    narrow, month = (
+        line(Head.STT, "15", day=DAY + timedelta(days=5), last_day=DAY + timedelta(days=5)),
+        DAY + timedelta(days=30),
+    )
+    said = [narrow, line(Head.STT, "100", FILE, last_day=month), line(Head.STT, "90", PERSON, last_day=month)]
+    for order in permutations(said):
+        alone = standing_charges(order, [], {}).without_fills
+        assert [(row.day, row.amount, row.source) for row in alone] == [(narrow.day, 15, NOTE), (DAY, 85, FILE)]
+        assert amounts([fill("a")], *order) == {"a": 85}
+    assert standing_charges([narrow, replace(said[1], amount=Decimal(9))], [], {}).without_fills == [narrow]
 
 
 @settings(deadline=None)

@@ -9,15 +9,13 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db.models import Max, Min
-
 from trading.bookkeeping import correcting, journal, references
 from trading.domain.chain import journal_text
 from trading.domain.stated_charges import ChargeSource
-from trading.models import Account, Correction, Fill, JournalHead, StatedCharge, Trade
+from trading.models import Account, Correction, Fill, JournalHead, Trade
 from trading.queries import facts
 from trading.queries.charge_estimates import key_of
-from trading.queries.stated_charges import parts_between
+from trading.queries.stated_charges import parts_between, whole_periods
 
 AT_A_TIME = 500  # SQLite takes no more than some thousand parameters
 
@@ -85,17 +83,6 @@ def is_set_by_a_person(trade: Trade) -> bool:
     return any(
         not facts.is_of_stated_charges(row) for row in Correction.objects.filter(trade=trade, kind=facts.CHARGES)
     )
-
-
-def whole_periods(account: Account, first: date, last: date) -> tuple[date, date]:
-    """Return the days from one to another with the whole periods of what is stated of some of them."""
-    while True:
-        lines = StatedCharge.objects.filter(account=account, day__lte=last, last_day__gte=first)
-        ends = lines.aggregate(first=Min("day"), last=Max("last_day"))
-        wider = min(first, ends["first"] or first), max(last, ends["last"] or last)
-        if wider == (first, last):
-            return wider
-        first, last = wider
 
 
 def _trades_of(fills: Sequence[int]) -> set[int]:

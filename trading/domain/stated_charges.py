@@ -8,7 +8,7 @@ by their estimates.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -63,6 +63,15 @@ class ChargeStatement:
             and self.exchange in ("", market_of(fill.exchange) or fill.exchange)
         )
 
+    def contains(self, other: ChargeStatement) -> bool:
+        """Tell whether what another statement is of is all within what this one is of."""
+        return (
+            self.head == other.head
+            and self.day <= other.day <= other.last_day <= self.last_day
+            and self.segment in ("", other.segment)
+            and self.exchange in ("", other.exchange)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StatedPart:
@@ -72,35 +81,50 @@ class StatedPart:
     source: ChargeSource
 
 
-def stated_parts(
+@dataclass(frozen=True, slots=True)
+class StandingCharges:
+    """What stands of statements: each fill's part of the heads that are stated of it, by its key, and the statements
+    under which there is no fill, with what firmer ones within them leave."""
+
+    parts: dict[str, dict[Head, StatedPart]]
+    without_fills: list[ChargeStatement]
+
+
+def standing_charges(
     statements: Sequence[ChargeStatement],
     fills: Iterable[ChargedFill],
     weights: Mapping[str, Mapping[Head, int | None]],
-) -> dict[str, dict[Head, StatedPart]]:
-    """Return each fill's part of the heads that are stated of it, by its key.
+) -> StandingCharges:
+    """Return what stands of statements, and whose it is.
 
     ``statements`` are in the order in which they were recorded, ``fills`` all those of their days, ``weights`` the
     unrounded estimate of each fill and head; where that is not known, or 0 of all, the turnover counts. What a wider
-    statement says beyond firmer ones within it is of the other fills.
+    statement says beyond firmer ones within it, with fills or without, is of the other fills.
     """
     newest = {
         (line.day, line.last_day, line.segment, line.exchange, line.head, line.source): line for line in statements
     }
-    by_firmness = sorted(newest.values(), key=firmness)
     by_day: dict[date, list[ChargedFill]] = {}
     for fill in sorted(fills, key=lambda fill: (fill.rank, fill.key)):
         by_day.setdefault(fill.day, []).append(fill)
     parts: dict[str, dict[Head, StatedPart]] = {}
-    for line in by_firmness:
+    alone: list[ChargeStatement] = []
+    for line in sorted(newest.values(), key=firmness):
         covered = [fill for day in by_day if line.day <= day <= line.last_day for fill in by_day[day]]
         covered = [fill for fill in covered if line.covers(fill)]
+        others = [fill for fill in covered if line.head not in parts.get(fill.key, {})]
         firmer = [parts[fill.key][line.head].amount for fill in covered if line.head in parts.get(fill.key, {})]
-        rest, others = line.amount - sum(firmer), [fill for fill in covered if line.head not in parts.get(fill.key, {})]
+        firmer += [other.amount for other in alone if line.contains(other)]
+        rest = line.amount - sum(firmer)
         # Firmer statements of more than the whole contradict it: nothing is known of the others then.
-        if others and (not firmer or rest * line.amount >= 0):
+        if firmer and rest * line.amount < 0:
+            continue
+        if others:
             for key, share in spread(rest, _weights(line.head, others, weights)).items():
                 parts.setdefault(key, {})[line.head] = StatedPart(share, line.source)
-    return parts
+        elif not covered and not any(other.contains(line) for other in alone):
+            alone.append(replace(line, amount=rest))
+    return StandingCharges(parts, alone)
 
 
 def firmness(line: ChargeStatement) -> tuple[int, int, int, bool, date, str, str]:

@@ -11,7 +11,7 @@ from trading.domain.charge_heads import HEAD_TITLES
 from trading.domain.charge_sections import HEADS
 from trading.errors import InvalidValue
 from trading.models import Account
-from trading.queries.charge_estimates import CURRENCY, shipped_schedule
+from trading.queries.charge_estimates import shipped_schedule
 from trading.queries.period import desk_date
 from trading.queries.reports import selection
 from trading.queries.stated_charges import ESTIMATE, charged_days
@@ -98,7 +98,7 @@ def charges_report(
     ]
     return {
         "account": account.code,
-        "currency": CURRENCY,
+        "currency": account.currency,
         "plan": plan,
         "from": period.first,
         "to": period.last,

@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.db.models import Max, Min
+
 from trading.domain.charge_heads import Head
 from trading.domain.charge_products import ChargedFill
 from trading.domain.charge_schedule import market_of
 from trading.domain.charge_sections import HEADS, ChargeFinding
 from trading.domain.charges import DayCharges
-from trading.domain.stated_charges import ChargeSource, ChargeStatement, StatedPart, firmness, stated_parts
+from trading.domain.stated_charges import (
+    ChargeSource,
+    ChargeStatement,
+    StandingCharges,
+    StatedPart,
+    standing_charges,
+)
 from trading.models import Account, StatedCharge
 from trading.queries.charge_estimates import charged_fills, estimate_of
 
@@ -56,16 +64,39 @@ def statements_of(account: Account) -> list[ChargeStatement]:
     ]
 
 
+def whole_periods(account: Account, first: date, last: date) -> tuple[date, date]:
+    """Return the days from one to another with the whole periods of what is stated of some of them."""
+    while True:
+        lines = StatedCharge.objects.filter(account=account, day__lte=last, last_day__gte=first)
+        ends = lines.aggregate(first=Min("day"), last=Max("last_day"))
+        wider = min(first, ends["first"] or first), max(last, ends["last"] or last)
+        if wider == (first, last):
+            return wider
+        first, last = wider
+
+
 def parts_between(account: Account, first: date, last: date) -> dict[str, dict[Head, StatedPart]]:
     """Return each fill's part of what is stated, by its key, of the fills from one day to another, both inclusive."""
-    statements = [line for line in statements_of(account) if line.day <= last and line.last_day >= first]
+    return _standing_between(account, first, last).parts
+
+
+def _standing_between(account: Account, first: date, last: date) -> StandingCharges:
+    """Return what stands of the charges from one day to another, both inclusive.
+
+    An amount of a longer period is shared over all of it, and less what firmer ones state of its other days: a fill's
+    part must not hang on the days that are asked for.
+    """
+    begins, ends = whole_periods(account, first, last)
+    statements = [line for line in statements_of(account) if line.day <= ends and line.last_day >= begins]
     if not statements:
-        return {}
-    begins, ends = min(line.day for line in statements), max(line.last_day for line in statements)
-    fills = list(charged_fills(account, min(begins, first), max(ends, last)))
-    parts = stated_parts(statements, fills, estimate_of(account, fills).unrounded)
+        return StandingCharges({}, [])
+    fills = list(charged_fills(account, begins, ends))
+    standing = standing_charges(statements, fills, estimate_of(account, fills).unrounded)
     within = {fill.key for fill in fills if first <= fill.day <= last}
-    return {key: heads for key, heads in parts.items() if key in within}
+    return StandingCharges(
+        {key: heads for key, heads in standing.parts.items() if key in within},
+        [line for line in standing.without_fills if first <= line.day and line.last_day <= last],
+    )
 
 
 def charged_days(
@@ -77,14 +108,16 @@ def charged_days(
     stated.
     """
     fills = list(charged_fills(account, first, last))
-    answer, parts = estimate_of(account, fills, plan=plan), parts_between(account, first, last)
+    answer, standing = estimate_of(account, fills, plan=plan), _standing_between(account, first, last)
     of_section: dict[tuple[date, str, str], list[ChargedFill]] = {}
     for fill in fills:
         of_section.setdefault((fill.day, fill.segment or "", market_of(fill.exchange) or fill.exchange), []).append(
             fill
         )
-    days = [_with_stated(day, of_section[day.day, day.segment or "", day.exchange], parts) for day in answer.days]
-    days += _without_trades(account, first, last, fills)
+    days = [
+        _with_stated(day, of_section[day.day, day.segment or "", day.exchange], standing.parts) for day in answer.days
+    ]
+    days += _without_trades(standing.without_fills)
     stated = {
         (day.day, day.segment or "", day.exchange, head)
         for day in days
@@ -115,27 +148,22 @@ def _with_stated(
     return ChargedDay(day.day, day.segment, day.exchange, heads, sources, sure)
 
 
-def _without_trades(account: Account, first: date, last: date, fills: Sequence[ChargedFill]) -> list[ChargedDay]:
+def _without_trades(lines: Sequence[ChargeStatement]) -> list[ChargedDay]:
     """Return a row per day, segment and market of statements that no fill is under; only their heads are in it."""
-    newest = {
-        (line.day, line.segment, line.exchange, line.head): line
-        for line in sorted(statements_of(account), key=firmness, reverse=True)
-        if first <= line.day and line.last_day <= last and not any(line.covers(fill) for fill in fills)
-    }
-    rows: dict[tuple[date, str, str], dict[Head, ChargeStatement]] = {}
-    for (day, segment, exchange, head), line in newest.items():
-        rows.setdefault((day, segment, exchange), {})[head] = line
+    rows: dict[tuple[date, str, str], dict[Head, list[ChargeStatement]]] = {}
+    for line in lines:
+        rows.setdefault((line.day, line.segment, line.exchange), {}).setdefault(line.head, []).append(line)
     return [
         ChargedDay(
             day,
             segment or None,
             exchange,
             {
-                head: lines[head].amount if head in lines else Decimal(0)
-                for head in (*HEADS, *([Head.OTHER] if Head.OTHER in lines else []))
+                head: sum((line.amount for line in stated.get(head, [])), Decimal(0))
+                for head in (*HEADS, *([Head.OTHER] if Head.OTHER in stated else []))
             },
-            {head: str(line.source) for head, line in lines.items()},
+            {head: str(of_head[0].source) for head, of_head in stated.items()},  # the firmest of them
             {},
         )
-        for (day, segment, exchange), lines in rows.items()
+        for (day, segment, exchange), stated in rows.items()
     ]

@@ -12,7 +12,6 @@ from trading.management.base import VeloxCommand
 from trading.management.output import FORMATS, Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.queries.accounts import get_account
-from trading.queries.charge_estimates import CURRENCY
 from trading.queries.charges_report import ChargesReport, charges_report, sources_text
 
 FIRST_COLUMNS = ("Day", "Segment", "Market")  # the head Exchange is what the market charges
@@ -57,10 +56,12 @@ def _report(body: ChargesReport) -> Report:
         certain = [amount for amount in amounts if amount is not None]
         sums.append(sum(certain, Decimal(0)) if len(certain) == len(amounts) else None)
     columns = [*FIRST_COLUMNS, *(HEAD_TITLES[head] for head in heads), "Total", "Source"]
-    title = f"Charges · {body['account']} · {CURRENCY}"
-    table = Table(title, columns, [*rows, ["Total", "", "", *sums, body["total"], ""]], CURRENCY, last_is_total=True)
+    title = f"Charges · {body['account']} · {body['currency']}"
+    table = Table(
+        title, columns, [*rows, ["Total", "", "", *sums, body["total"], ""]], body["currency"], last_is_total=True
+    )
     texts = {f"{gap['head'] or 'all heads'}: {gap['text']}" for gap in body["findings"]}
     unsettled = sorted({HEAD_TITLES[Head(head)] for day in days for head, mark in day["sure"].items() if mark == "?"})
     notes = [*sorted(texts), *([f"Not settled (?): {', '.join(unsettled)}."] if unsettled else [])]
-    sheet = Table(title, ["date", "segment", "market", *heads, "total", "source"], rows, CURRENCY)
+    sheet = Table(title, ["date", "segment", "market", *heads, "total", "source"], rows, body["currency"])
     return Report(title, {**body}, [table], notes, sheet)
