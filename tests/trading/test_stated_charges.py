@@ -140,6 +140,26 @@ class TestTrades:
         assert charges("T1") == 12  # its own 2 were of the fill of that day
         assert charges("T2") == 5
 
+    @pytest.mark.parametrize("is_stated_first", [False, True])
+    def test_the_depositorys_charge_joins_what_was_told_with_the_fills(self, is_stated_first: bool) -> None:
+        """A broker's trades by its API have their charges; what the depository took stands in a ledger line alone."""
+        told = line(Head.DP, "15.93", PERSON)
+        if is_stated_first:
+            state(told)
+        opened("T1", charges=20)
+        closed("T1", charges=30)
+        if is_stated_first:
+            spread_charges("main", DAY, DAY, by="asha", reason="fills of the day")
+        else:
+            state(told)
+        assert charges() == Decimal("65.93")
+        assert spread_charges("main", DAY, DAY, by="asha", reason="again") == 0
+        state(line(Head.DP, "14.75", FILE), document="b" * 64)
+        assert charges() == Decimal("64.75")
+        state(line(Head.STT, "12"))
+        assert charges() == Decimal("26.75")  # a note's heads are in place of what was told with the fills
+        assert verify_ledger().ok
+
     def test_a_person_who_corrected_a_trade_is_followed_by_the_note(self) -> None:
         opened()
         closed()

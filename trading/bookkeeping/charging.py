@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from trading.bookkeeping import correcting, journal, references
 from trading.domain.chain import journal_text
+from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import ChargeSource
 from trading.models import Account, Correction, Fill, JournalHead, Trade
 from trading.queries import facts
@@ -26,9 +27,10 @@ def bring_to_trades(
     """Set the charges of the fills of these days, both inclusive, to what is stated of them; return how many trades
     changed.
 
-    A fill of which no head is stated keeps what was known of it. A sum that a person set for a trade gives way to a
-    contract note alone, which has every head: a file of some heads would take the others away. An amount of a longer
-    period is shared anew over all of it.
+    A fill of which no head is stated keeps what was known of it, and so does one of which nothing but the depository's
+    charge is: that joins what came with the fill, since no trade's own charges have it. A sum that a person set for a
+    trade gives way to a contract note alone, which has every head: a file of some heads would take the others away. An
+    amount of a longer period is shared anew over all of it.
     """
     first, last = whole_periods(account, first, last)
     parts_of_fills = parts_between(account, first, last)
@@ -42,10 +44,14 @@ def bring_to_trades(
     }
     rows = Trade.objects.select_related("account", "strategy", "instrument__exchange")
     changed = 0
+    beside = {key for key, parts in parts_of_fills.items() if set(parts) == {Head.DP}}
     for pk in sorted(_trades_of([int(key) for key in amounts])):
         trade = rows.get(pk=pk)
         fills = facts.fills_of(trade)
         right = {fill.sequence: amounts.get(key_of(fill), fill.charges) for fill in fills}
+        for fill in _as_booked(trade) if any(key_of(fill) in beside for fill in fills) else ():
+            if fill.charges is not None and key_of(fill) in beside:
+                right[fill.sequence] = fill.charges + amounts[key_of(fill)]
         by_fill = {
             fill.sequence: amount
             for fill in fills
@@ -83,6 +89,12 @@ def is_set_by_a_person(trade: Trade) -> bool:
     return any(
         not facts.is_of_stated_charges(row) for row in Correction.objects.filter(trade=trade, kind=facts.CHARGES)
     )
+
+
+def _as_booked(trade: Trade) -> list[Fill]:
+    """Return a trade's fills as they are right, but for what stated charges brought to them."""
+    corrections = [row for row in trade.corrections.order_by("pk") if not facts.is_of_stated_charges(row)]
+    return facts.corrected(trade.fills.order_by("sequence"), corrections)
 
 
 def _trades_of(fills: Sequence[int]) -> set[int]:

@@ -34,7 +34,8 @@ def state_charges(
     SHA-256 of the file (hex) and ``broker`` whose it is, "" where a person states; ``text`` says where it stands, or
     why. An amount that the same document stated already changes nothing; one that differs stands in its place. A head
     of a fill is that of the note before that of a file before that of a person; its part of an amount of several fills
-    is by their estimates. Fills of which nothing is stated keep what was known of their charges.
+    is by their estimates. Fills of which nothing is stated keep what was known of their charges; the depository's alone
+    joins what was told with them.
 
     Where more fills of those days are booked afterwards, `operations.spread_charges` shares the amounts anew. All lines
     of a call have one source.
