@@ -422,6 +422,12 @@ def test_what_nobody_traded_under_is_taken_off_the_wider_statement_and_stands_al
     assert standing_charges([narrow, replace(said[1], amount=Decimal(9))], [], {}).without_fills == [narrow]
 
 
+def test_what_a_firmer_statement_has_in_its_whole_does_not_stand_beside_it() -> None:
+    note, part = line(Head.STT, "60"), line(Head.STT, "10", FILE, segment="options")
+    assert standing_charges([part, note], [fill("cash")], {}).without_fills == []
+    assert standing_charges([part, note], [], {}).without_fills == [note]
+
+
 @settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([Segment.EQUITY, Segment.OPTIONS]), st.integers(0, 2)), min_size=1, max_size=9),

@@ -109,6 +109,7 @@ def standing_charges(
         by_day.setdefault(fill.day, []).append(fill)
     parts: dict[str, dict[Head, StatedPart]] = {}
     alone: list[ChargeStatement] = []
+    firmer_lines: list[ChargeStatement] = []
     for line in sorted(newest.values(), key=firmness):
         covered = [fill for day in by_day if line.day <= day <= line.last_day for fill in by_day[day]]
         covered = [fill for fill in covered if line.covers(fill)]
@@ -122,8 +123,9 @@ def standing_charges(
         if others:
             for key, share in spread(rest, _weights(line.head, others, weights)).items():
                 parts.setdefault(key, {})[line.head] = StatedPart(share, line.source)
-        elif not covered and not any(other.contains(line) for other in alone):
+        elif not covered and not any(other.contains(line) for other in firmer_lines):
             alone.append(replace(line, amount=rest))
+        firmer_lines.append(line)
     return StandingCharges(parts, alone)
 
 
