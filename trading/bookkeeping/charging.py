@@ -16,7 +16,7 @@ from trading.domain.stated_charges import ChargeSource
 from trading.models import Account, Correction, Fill, JournalHead, Trade
 from trading.queries import facts
 from trading.queries.charge_estimates import key_of
-from trading.queries.stated_charges import parts_between, whole_periods
+from trading.queries.stated_charges import standing_between, whole_periods
 
 AT_A_TIME = 500  # SQLite takes no more than some thousand parameters
 
@@ -33,7 +33,7 @@ def bring_to_trades(
     amount of a longer period is shared anew over all of it.
     """
     first, last = whole_periods(account, first, last)
-    parts_of_fills = parts_between(account, first, last)
+    parts_of_fills = standing_between(account, first, last).parts
     amounts = {
         key: sum((share.amount for share in parts.values()), Decimal(0)) for key, parts in parts_of_fills.items()
     }
@@ -49,7 +49,7 @@ def bring_to_trades(
         trade = rows.get(pk=pk)
         fills = facts.fills_of(trade)
         right = {fill.sequence: amounts.get(key_of(fill), fill.charges) for fill in fills}
-        for fill in _as_booked(trade) if any(key_of(fill) in beside for fill in fills) else ():
+        for fill in facts.without_stated_charges(trade) if any(key_of(fill) in beside for fill in fills) else ():
             if fill.charges is not None and key_of(fill) in beside:
                 right[fill.sequence] = fill.charges + amounts[key_of(fill)]
         by_fill = {
@@ -89,12 +89,6 @@ def is_set_by_a_person(trade: Trade) -> bool:
     return any(
         not facts.is_of_stated_charges(row) for row in Correction.objects.filter(trade=trade, kind=facts.CHARGES)
     )
-
-
-def _as_booked(trade: Trade) -> list[Fill]:
-    """Return a trade's fills as they are right, but for what stated charges brought to them."""
-    corrections = [row for row in trade.corrections.order_by("pk") if not facts.is_of_stated_charges(row)]
-    return facts.corrected(trade.fills.order_by("sequence"), corrections)
 
 
 def _trades_of(fills: Sequence[int]) -> set[int]:

@@ -73,6 +73,12 @@ def is_of_stated_charges(correction: Correction) -> bool:
     return correction.kind == CHARGES and STATED in correction.body
 
 
+def without_stated_charges(trade: Trade) -> list[Fill]:
+    """Return the trade's fills as `fills_of` does, but for what stated charges brought to them."""
+    corrections = [row for row in trade.corrections.order_by("pk") if not is_of_stated_charges(row)]
+    return corrected(trade.fills.order_by("sequence"), corrections)
+
+
 def executions(fills: Iterable[Fill]) -> list[Execution]:
     """Return fills as `position.fold` takes them."""
     return [

@@ -75,12 +75,7 @@ def whole_periods(account: Account, first: date, last: date) -> tuple[date, date
         first, last = wider
 
 
-def parts_between(account: Account, first: date, last: date) -> dict[str, dict[Head, StatedPart]]:
-    """Return each fill's part of what is stated, by its key, of the fills from one day to another, both inclusive."""
-    return _standing_between(account, first, last).parts
-
-
-def _standing_between(account: Account, first: date, last: date) -> StandingCharges:
+def standing_between(account: Account, first: date, last: date) -> StandingCharges:
     """Return what stands of the charges from one day to another, both inclusive.
 
     An amount of a longer period is shared over all of it, and less what firmer ones state of its other days: a fill's
@@ -108,7 +103,7 @@ def charged_days(
     stated.
     """
     fills = list(charged_fills(account, first, last))
-    answer, standing = estimate_of(account, fills, plan=plan), _standing_between(account, first, last)
+    answer, standing = estimate_of(account, fills, plan=plan), standing_between(account, first, last)
     of_section: dict[tuple[date, str, str], list[ChargedFill]] = {}
     for fill in fills:
         of_section.setdefault((fill.day, fill.segment or "", market_of(fill.exchange) or fill.exchange), []).append(

@@ -12,7 +12,7 @@ from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import StatedPart
 from trading.models import BrokeragePlan, Trade
 from trading.queries.charge_estimates import charged_fills, charged_of, estimate_of
-from trading.queries.stated_charges import parts_between
+from trading.queries.stated_charges import standing_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def trade_charges(trade: Trade) -> TradeCharges:
     if not own:
         return TradeCharges([], None)
     account, days = trade.account, set(own.values())
-    parts = parts_between(account, min(days), max(days))
+    parts = standing_between(account, min(days), max(days)).parts
     stated: dict[Head, list[StatedPart]] = {}
     for key in own:
         for head, share in parts.get(key, {}).items():
