@@ -288,9 +288,9 @@ def _changed(table: str, column: str, expression: str, pk: int) -> int | None:
         return None
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="other databases take no text in a number's place")
 def test_a_place_in_a_chain_that_is_none_is_a_finding(made_as: Maker) -> None:
     made_as(a_desks_days)
+    places = ["'x'", "x'00ff'", "1.5", 2**63 - 1] if connection.vendor == "sqlite" else [2**63 - 1]
     tables = {
         **dict.fromkeys(("trading_journal", "trading_journalhead", "trading_seal"), "sequence"),
         "trading_dailysummary": "journal_sequence",
@@ -300,7 +300,7 @@ def test_a_place_in_a_chain_that_is_none_is_a_finding(made_as: Maker) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {column} FROM {table} {of_last}")
             ((stood,),) = cursor.fetchall()
-        for place in ("'x'", "x'00ff'", "1.5", 2**63 - 1):
+        for place in places:
             with unguarded() as cursor:
                 cursor.execute(f"UPDATE {table} SET {column} = {place} {of_last}")
             assert (table, column) in found(), place
