@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Value
 
 from timeseries.values import parse_name
 from trading.domain import figures
@@ -144,8 +144,6 @@ def selection(
 def _span(cut: Cut, *, with_void: bool) -> tuple[date | None, date | None]:
     """Return the days of the first opening and of the last opening or exit."""
     trades, exits = Trade.objects.filter(**cut.lookups()), Realisation.objects.filter(**cut.lookups())
-    if not with_void:
-        trades = trades.exclude(state=VOID)
     days: list[date | None] = []
     if cut.known_at is not None:
         trades = trades.filter(untouched(cut.known_at))
@@ -153,8 +151,16 @@ def _span(cut: Cut, *, with_void: bool) -> tuple[date | None, date | None]:
         for trade in retold_of(cut, cut.known_at):
             zone = trade.trade.instrument.exchange.zone
             days += [date_in(trade.opened_at, zone), *(exit.day for exit in trade.exits)]
-    opened = trades.aggregate(first=Min("trading_day"), last=Max("trading_day"))
-    days += [opened["first"], opened["last"], exits.aggregate(last=Max("day"))["last"]]
+    ends = {"first": Min("trading_day"), "last": Max("trading_day")}
+    # Void trades are few: to look at the state of every trade, which no index of days has, would take far longer.
+    of_all, of_void = (
+        rows.order_by().values("account").annotate(is_void=Value(is_void), **ends).values_list("is_void", *ends)
+        for rows, is_void in ((trades, False), (trades.filter(state=VOID), True))
+    )
+    openings = {bool(is_void): both for is_void, *both in of_all.union(of_void, all=True)}
+    if not with_void and set(openings.get(False, [])) & set(openings.get(True, [])):
+        openings[False] = [*trades.exclude(state=VOID).aggregate(**ends).values()]
+    days += [*openings.get(False, []), exits.aggregate(last=Max("day"))["last"]]
     dates = [day for day in days if day is not None]
     return min(dates, default=None), max(dates, default=None)
 
