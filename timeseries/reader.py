@@ -38,8 +38,10 @@ class CandleQuestion:
 
     def bounds(self) -> tuple[int, int]:
         """Return the first instant whose ticks count, and the one after the last."""
-        first = min(session.since for session in self.sessions)
-        return clamp(first), clamp(max(session.stop for session in self.sessions) + candles.MARGIN)
+        first, stop = min(session.since for session in self.sessions), max(session.stop for session in self.sessions)
+        if self.every < candles.DAY:  # the last candle begins before `stop`, and a bar is stamped at its end
+            stop = min(stop, self.stop + self.every)
+        return clamp(first), clamp(stop + candles.MARGIN)
 
 
 class Reader(PointReader):

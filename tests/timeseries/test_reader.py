@@ -16,6 +16,7 @@ from tests.timeseries.desks import Desk, desk_in
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import EXECUTIONS, INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
 from timeseries.reading.points import newest_of
+from timeseries.stores.base import PointQuery
 
 OPEN = at("2021-04-12 09:15")
 EVER = {"start": -(10**30), "stop": 10**30, "account": "main"}
@@ -185,6 +186,37 @@ def test_candles_span_what_is_shipped_and_what_waits(desk: Desk) -> None:
     assert [tuple(row.values()) for row in rows] == [
         (OPEN, 10.0, 11.0, 10.0, 11.0, 200.0, 2), (OPEN + MINUTE, 12.0, 13.0, 12.0, 13.0, 200.0, 2)
     ]  # fmt: skip
+
+
+def test_candles_up_to_an_instant_are_those_of_the_whole_days_and_no_later_tick_is_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = desk.recorder(volume="cumulative")
+    for day in range(2):
+        for number in range(30):  # more than one in an instant, and one that stands a nanosecond before a candle's end
+            instant = OPEN + day * DAY + number // 2 * 40 * SECOND - number % 5
+            recorder.tick("A", {"ltp": 10.0 + number, "volume": 10 * number, "timestamp": instant})
+    for number in range(1, 8):
+        end = OPEN + 20 * MINUTE + number * MINUTE
+        recorder.tick("A", {"open": 3.0, "high": 9.0 + number, "low": 2.0, "close": 5.0, "timestamp": end})
+    recorder.close()
+    assert desk.pump.drain(10)
+    read: list[int] = []
+    real = desk.store.read
+
+    def reading(query: PointQuery) -> pa.Table:
+        points = real(query)
+        read.append(max(points["exchange_time"].to_pylist(), default=0))
+        return points
+
+    monkeypatch.setattr(desk.store, "read", reading)
+    sessions = [session("2021-04-12"), session("2021-04-13")]
+    for every in (MINUTE, 7 * MINUTE, DAY):
+        whole = desk.reader.candles("A", every=every, **EVER, sessions=sessions)
+        for stop in range(OPEN, OPEN + 30 * MINUTE, 30 * SECOND):
+            part = desk.reader.candles("A", every=every, start=0, stop=stop, sessions=sessions, account="main")
+            assert part.equals(whole.filter(pc.less(whole["time"].cast(pa.int64()), stop)))
+            assert every == DAY or read[-1] <= stop + every + SECOND
 
 
 def test_indicators_come_as_a_column_each(desk: Desk) -> None:
