@@ -10,6 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.trading import oracle
 from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
@@ -26,10 +28,12 @@ from trading.queries import statistics
 from trading.queries.accounts import get_account
 from trading.queries.sessions import calendar_of
 from trading.queries.statistics import (
+    Cut,
     account_stats,
     strategy_stats,
     symbol_stats,
     totals_by,
+    traded_span,
 )
 
 pytestmark = pytest.mark.ledger
@@ -197,6 +201,33 @@ def test_a_void_first_trade_begins_no_sample(ledger: Any) -> None:
     trade(100, at=MONDAY)
     for days in (90, None):
         assert strategy_stats(get_account("main"), "ema cross", days, now=MONDAY)["trading_days"] == 1
+
+
+def test_the_ends_of_a_span_are_those_of_what_counts_and_no_row_between_them_is_read(ledger: Any) -> None:
+    main, days = get_account("main"), [(MONDAY + timedelta(days=number)).date() for number in range(5)]
+    for number, strategy in enumerate(("other", "ema cross", "other", "ema cross")):
+        trade(5, at=MONDAY + timedelta(days=number if number < 3 else 4), strategy=strategy)
+    for pk in (Trade.objects.earliest("opened_at").pk, Trade.objects.latest("opened_at").pk):
+        void(pk, by="desk", reason="never was")
+    opened_at = MONDAY + timedelta(days=3)
+    open_position("main", "held", "other", "M&M", entry_price=100, quantity=1, entry_time=opened_at)
+    instrument = Trade.objects.earliest("opened_at").instrument_id
+    for cut, expected, first_with_void in (
+        (Cut(main), (1, 3, 2), 0),
+        (Cut(main, "ema cross"), (1, 1, 1), 1),
+        (Cut(main, "other"), (2, 3, 2), 0),
+        (Cut(main, None, instrument), (1, 2, 2), 0),
+        (Cut(main, "other", instrument), (2, 2, 2), 0),
+    ):
+        assert traded_span(cut, with_void=True).first == days[first_with_void]
+        with CaptureQueriesContext(connection) as captured:
+            assert traded_span(cut) == tuple(days[place] for place in expected), cut
+        if connection.vendor == "sqlite":  # PostgreSQL reads a small table whole
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN QUERY PLAN {captured[0]['sql']}")
+                plan = [row[-1] for row in cursor.fetchall()]
+            assert not [step for step in plan if "SCAN" in step or "TEMP B-TREE" in step], plan
+    assert traded_span(Cut(main, "never")) == (None, None, None)
 
 
 def test_before_anything_was_traded_a_period_has_no_days_and_its_capital_lost_nothing(ledger: Any) -> None:

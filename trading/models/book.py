@@ -21,8 +21,8 @@ class Realisation(models.Model):
     trade = models.ForeignKey(Trade, models.PROTECT, related_name="realisations")
     fill = models.OneToOneField(Fill, models.PROTECT, related_name="realisation")
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
-    strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="+")
-    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="+")
+    strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="+", db_index=False)
+    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="+", db_index=False)
     day = models.DateField()
     at = models.DateTimeField()
     quantity = MoneyField()
@@ -35,7 +35,11 @@ class Realisation(models.Model):
     class Meta:
         ordering = ("at", "pk")
         constraints = [CheckConstraint(name="realisation_quantity_positive", condition=Q(quantity__gt=ZERO))]
-        indexes = [Index(name="realisation_by_day", fields=("account", "day", "strategy"))]
+        indexes = [
+            Index(name="realisation_by_day", fields=("account", "day", "strategy")),
+            Index(name="realisation_by_strategy", fields=("strategy", "account", "day")),
+            Index(name="realisation_by_instrument", fields=("instrument", "account", "day")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.trade} {self.pnl}"

@@ -29,9 +29,9 @@ class Trade(models.Model):
         CLOSED = "CLOSED", "Closed"
         VOID = "VOID", "Void"
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="trades")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="trades", db_index=False)
     strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="trades")
-    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="trades")
+    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="trades", db_index=False)
     trade_id = models.CharField(max_length=ID_BYTES)
     trading_day = models.DateField()
     side = models.CharField(max_length=5, choices=Side.choices)
@@ -77,7 +77,9 @@ class Trade(models.Model):
         indexes = [
             Index(name="trade_by_id", fields=("account", "trade_id")),
             Index(name="trade_by_opening", fields=("account", "-opened_at")),
+            Index(name="trade_by_day", fields=("account", "trading_day")),
             Index(name="trade_by_strategy", fields=("account", "strategy", "trading_day")),
+            Index(name="trade_by_instrument", fields=("instrument", "account", "trading_day")),
             Index(name="trade_by_state", fields=("account", "state")),
             Index(name="trade_overnight", fields=("account", "closed_at"), condition=OVERNIGHT),
         ]

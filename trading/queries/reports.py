@@ -10,7 +10,6 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
-from django.db.models import Max, Min, Value
 
 from timeseries.values import parse_name
 from trading.domain import figures
@@ -30,24 +29,22 @@ from trading.domain.shapes import (
     SymbolReport,
 )
 from trading.errors import InvalidValue
-from trading.models import Account, Realisation, Strategy, Trade
-from trading.queries.as_known import untouched
+from trading.models import Account, Strategy
 from trading.queries.excursion_columns import excursions_as_columns
 from trading.queries.held_columns import held_as_columns
 from trading.queries.instruments import find_instrument
 from trading.queries.kept import KeptAnswers
 from trading.queries.parts import exits_as_columns
-from trading.queries.period import EARLIEST, date_in, desk_date, parse_day
+from trading.queries.period import EARLIEST, desk_date, parse_day
 from trading.queries.statistics import (
     Cut,
     History,
     capital_beside,
     first_trading_day,
     history_of,
-    retold_of,
+    traded_span,
     trading_days,
 )
-from trading.queries.trades import VOID
 
 ALL = "all"
 # Cuts that are summed at once, since their groups make few combinations.
@@ -131,38 +128,14 @@ def selection(
     if begins is not None and ends is not None and begins > ends:
         raise InvalidValue(f"{begins} lies after {ends}.", field="from", hint="Give --from before --to.")
     traded = replace(cut, instrument_id=None) if cut.instrument_id == UNKNOWN else cut
-    if begins is None or ends is None:
-        whole = _span(traded, with_void=with_void)
-        begins, ends = begins or whole[0], ends or whole[1]
-    if ends is not None and today is not None and ends > today:
-        ends = max(today, _span(traded, with_void=with_void)[1] or today)
+    if begins is None or ends is None or (today is not None and ends > today):
+        span = traded_span(traded, with_void=with_void)
+        begins, ends = begins or span.first, ends or span.last
+        if ends is not None and today is not None and ends > today:
+            ends = max(today, span.last or today)
     if begins is None or ends is None or begins > ends:
         return Selection(cut, None, None, symbol)
     return Selection(cut, max(begins, EARLIEST), ends, symbol)
-
-
-def _span(cut: Cut, *, with_void: bool) -> tuple[date | None, date | None]:
-    """Return the days of the first opening and of the last opening or exit."""
-    trades, exits = Trade.objects.filter(**cut.lookups()), Realisation.objects.filter(**cut.lookups())
-    days: list[date | None] = []
-    if cut.known_at is not None:
-        trades = trades.filter(untouched(cut.known_at))
-        exits = exits.filter(untouched(cut.known_at, of="trade__"))
-        for trade in retold_of(cut, cut.known_at):
-            zone = trade.trade.instrument.exchange.zone
-            days += [date_in(trade.opened_at, zone), *(exit.day for exit in trade.exits)]
-    ends = {"first": Min("trading_day"), "last": Max("trading_day")}
-    # Void trades are few: to look at the state of every trade, which no index of days has, would take far longer.
-    of_all, of_void = (
-        rows.order_by().values("account").annotate(is_void=Value(is_void), **ends).values_list("is_void", *ends)
-        for rows, is_void in ((trades, False), (trades.filter(state=VOID), True))
-    )
-    openings = {bool(is_void): both for is_void, *both in of_all.union(of_void, all=True)}
-    if not with_void and set(openings.get(False, [])) & set(openings.get(True, [])):
-        openings[False] = [*trades.exclude(state=VOID).aggregate(**ends).values()]
-    days += [*openings.get(False, []), exits.aggregate(last=Max("day"))["last"]]
-    dates = [day for day in days if day is not None]
-    return min(dates, default=None), max(dates, default=None)
 
 
 def strategy_report(selection: Selection, *, now: datetime | None = None, newest: int | None = None) -> StrategyReport:

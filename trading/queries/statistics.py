@@ -10,9 +10,10 @@ from decimal import Decimal
 from functools import partial
 from itertools import accumulate
 from operator import add
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Max, Min, Sum
+from django.db.models import Subquery, Sum
 
 from timeseries.values import parse_name
 from trading.domain import figures
@@ -111,7 +112,7 @@ def account_stats(account: Account, days: int | None = 30, *, now: datetime) -> 
 
 
 def _stats(cut: Cut, days: int | None, now: datetime) -> Stats:
-    span = last_days(days, now=now) if days is not None else whole_span(cut)
+    span = last_days(days, now=now) if days is not None else traded_span(cut).to_last_exit
     if span is None:
         return {**figures.period_figures([], Capital(0, [], {}, {})), "first_date": None, "last_date": None}
     first, last = span
@@ -295,8 +296,43 @@ def _markets_of_days(cut: Cut, first: date, last: date) -> list[tuple[date, str,
     return rows
 
 
-def whole_span(cut: Cut) -> tuple[date, date] | None:
-    """Return the day of the cut's first trade and that of its last exit, None where one of them is missing."""
-    first = Trade.objects.filter(**cut.lookups()).exclude(state=VOID).aggregate(day=Min("trading_day"))["day"]
-    last = Realisation.objects.filter(**cut.lookups()).aggregate(day=Max("day"))["day"]
-    return None if first is None or last is None else (first, last)
+class TradedSpan(NamedTuple):
+    """The day on which something was first opened, and those of the last opening and the last exit; None of none."""
+
+    first: date | None
+    last_opening: date | None
+    last_exit: date | None
+
+    @property
+    def to_last_exit(self) -> tuple[date, date] | None:
+        """The first day and that of the last exit, None where one of them is missing."""
+        return None if self.first is None or self.last_exit is None else (self.first, self.last_exit)
+
+    @property
+    def last(self) -> date | None:
+        """The last day on which something was opened or left."""
+        return max((day for day in (self.last_opening, self.last_exit) if day is not None), default=None)
+
+
+def traded_span(cut: Cut, *, with_void: bool = False) -> TradedSpan:
+    """Return the span in which a cut was traded, as it was known; of void trades only ``with_void``."""
+    trades, exits = Trade.objects.filter(**cut.lookups()), Realisation.objects.filter(**cut.lookups())
+    trades = trades if with_void else trades.exclude(state=VOID)
+    openings: list[date | None] = []
+    exit_days: list[date | None] = []
+    if cut.known_at is not None:
+        trades = trades.filter(as_known.untouched(cut.known_at))
+        exits = exits.filter(as_known.untouched(cut.known_at, of="trade__"))
+        for trade in retold_of(cut, cut.known_at):
+            openings.append(date_in(trade.opened_at, trade.trade.instrument.exchange.zone))
+            exit_days += [exit.day for exit in trade.exits]
+    # Each is the first row that counts in the order of an index: a MIN beside a MAX reads every row between them.
+    ends = (
+        Subquery(rows.order_by(order).values(order.removeprefix("-"))[:1])
+        for rows, order in ((trades, "trading_day"), (trades, "-trading_day"), (exits, "-day"))
+    )
+    *of_openings, last_exit = Account.objects.filter(pk=cut.account.pk).values_list(*ends).get()
+    opened, exited = (
+        [day for day in days if day is not None] for days in ([*openings, *of_openings], [*exit_days, last_exit])
+    )
+    return TradedSpan(min(opened + exited, default=None), max(opened, default=None), max(exited, default=None))

@@ -11,7 +11,7 @@ from trading.errors import InvalidValue
 from trading.models import Account
 from trading.queries.parts import exits_as_columns
 from trading.queries.period import check_days, last_days
-from trading.queries.statistics import TOTALS, Cut, totals_by, whole_span
+from trading.queries.statistics import TOTALS, Cut, totals_by, traded_span
 
 CONDITION = "condition"
 
@@ -39,7 +39,7 @@ def stats_by(
         # A day has a total only where it has exits, so all of them are the whole span.
         first, last = last_days(days, now=now) if days is not None else (date.min, date.max)
         return sorted(totals_by(account, first, last, cut), key=lambda row: row["key"])
-    span = last_days(days, now=now) if days is not None else whole_span(Cut(account))
+    span = last_days(days, now=now) if days is not None else traded_span(Cut(account)).to_last_exit
     if span is None:
         return []
     exits = exits_as_columns(Cut(account), *span, with_conditions=condition is not None)
