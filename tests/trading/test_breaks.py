@@ -97,6 +97,23 @@ def standing() -> list[tuple[Any, ...]]:
     return [(row.side, row.state, row.entry_quantity, row.open_quantity, row.realised_pnl) for row in rows]
 
 
+def charged_on_note(stt: str, name: str) -> Statement:
+    """Return a contract note that states STT of the day of `FILLS`."""
+    line = ChargeLine(Place("n.pdf", "", 1), Head.STT, Decimal(stt), DAY, DAY, Segment.FUTURES, on_note=True)
+    return statement([], charges=(line,), kind="note", sha256=name * 64)
+
+
+def charged_in_file(stt: str, name: str, *, days: int = 1) -> Statement:
+    """Return a file that states STT of so many days from `DAY` on."""
+    last = DAY + timedelta(days=days - 1)
+    line = ChargeLine(Place("p.csv", "", 1), Head.STT, Decimal(stt), DAY, last, Segment.FUTURES)
+    return statement([], charges=(line,), kind="pnl", sha256=name * 64)
+
+
+def charges_of(breaks: Sequence[OpenBreak]) -> list[OpenBreak]:
+    return [each for each in breaks if each.difference.kind == "charges"]
+
+
 def is_proved() -> bool:
     proof = verify_ledger()
     assert proof.ok, proof.differences[:3]
@@ -273,6 +290,31 @@ class TestApproval:
         approved(breaks)
         assert sum(row.charges or 0 for row in Trade.objects.all()) == before + 1
         assert "charges" not in kinds(open_now(note)) and is_proved()
+
+    def test_a_corrected_note_that_its_former_one_replaced_stands_again(self) -> None:
+        """The older note was imported last: what the corrected one stated before counts once it is approved."""
+        imported(*FILLS[:3])
+        corrected, former = charged_on_note("13", "a"), charged_on_note("11", "b")
+        for note in (corrected, former):
+            import_charges("main", note)
+        breaks = charges_of(open_now(corrected))
+        assert [each.difference.ledger and each.difference.ledger["stated"] for each in breaks] == ["11"]
+        approved(breaks)
+        assert charges_of(open_now(corrected)) == [] and is_proved()
+        assert sum(row.charges or 0 for row in Trade.objects.all()) == 13
+
+    def test_what_would_change_nothing_is_refused_and_can_be_accepted(self) -> None:
+        """A period's amount is not what its days make that were stated one by one: no other fill can have the rest."""
+        imported(*FILLS[:3])
+        import_charges("main", charged_in_file("11", "a"))
+        period = charged_in_file("20", "b", days=2)
+        breaks = charges_of(open_now(period))
+        before = snapshot()
+        with pytest.raises(InvalidValue, match="would change nothing"):
+            approved(breaks)
+        assert snapshot() == before
+        approved(breaks, as_it_is=True)
+        assert charges_of(open_now(period)) == [] and is_proved()
 
     def test_nothing_is_booked_twice_and_nothing_without_an_operator_and_a_reason(self) -> None:
         told = imported()

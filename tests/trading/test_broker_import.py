@@ -150,6 +150,19 @@ def test_strictly_nothing_is_booked_where_anything_is_to_be_looked_at(tmp_path: 
     assert Fill.objects.get().fill_id == "70001"
 
 
+def test_an_amount_in_the_place_of_another_notes_is_named_in_a_trial_too(tmp_path: Path) -> None:
+    lines = FILES["groww-note"][0]().lines
+    changed = tuple(line.replace("IPFT Charges -0.07 -0.07", "IPFT Charges -0.09 -0.09") for line in lines)
+    note = written(tmp_path / "note.pdf", close_together(lines))
+    corrected = written(tmp_path / "corrected.pdf", close_together(changed))
+    named = "ipft equity 2026-01-05: 0.09 stands in the place of 0.07, which another file states."
+    trial = imported(note, corrected, "--dry-run", code=1)
+    assert [named in file["findings"] for file in trial["files"]] == [False, True]
+    imported(note, code=0)
+    assert named in imported(corrected, code=1)["files"][0]["findings"]
+    assert named not in imported(note, corrected, code=1)["files"][1]["findings"]  # both are known: nothing changes
+
+
 def test_a_file_that_is_not_there_is_named_and_the_others_are_taken(tmp_path: Path) -> None:
     good = written(tmp_path / "good.csv", book(test_zerodha_tradebook.share()))
     answer = imported(tmp_path / "nowhere.csv", good, code=1)

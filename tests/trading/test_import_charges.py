@@ -23,6 +23,8 @@ from trading.operations.import_fills import import_fills
 from trading.operations.spread_charges import spread_charges
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
+from trading.queries.stated_charges import charged_days
 
 ledger = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 FILE, NOTE = ChargeSource.FILE, ChargeSource.NOTE
@@ -63,6 +65,25 @@ def test_what_cannot_be_brought_to_fills_without_guessing_is_left_out() -> None:
     whole, part = charge(Head.STT, "9", None, on_note=True), charge(Head.STT, "4", on_note=True)
     assert stated(NOTE, with_charges(whole)) == [("", "stt", "9")]
     assert stated(NOTE, with_charges(whole, part)) == [("equity", "stt", "4")]
+
+
+def test_ipft_is_in_an_exchanges_charge_that_stands_alone() -> None:
+    alone, beside = charge(Head.EXCHANGE, "30.80"), [charge(Head.EXCHANGE, "29.80"), charge(Head.IPFT, "1")]
+    assert stated(FILE, with_charges(alone)) == [("equity", "exchange", "30.80"), ("equity", "ipft", "0")]
+    assert stated(FILE, with_charges(*beside)) == [("equity", "exchange", "29.80"), ("equity", "ipft", "1")]
+
+
+@pytest.mark.ledger
+@pytest.mark.usefixtures("ledger")
+def test_no_estimate_of_ipft_is_added_to_a_charge_that_holds_it() -> None:
+    """In February 2026 NSE took 10 rupees a crore for IPFT, which Dhan and Upstox count among the exchange's charge."""
+    february = -110  # days before `DAY`
+    days = {"day": DAY + timedelta(days=february), "last_day": DAY + timedelta(days=february)}
+    fills = [line("1", "BUY", 1000, 5000, day=february), line("2", "SELL", 1000, 5010, day=february)]
+    bring(statement(fills), with_charges(charge(Head.EXCHANGE, "307.31", on_note=True, **days)))
+    (day,), _ = charged_days(get_account("main"), *days.values())
+    assert [day.heads[Head.EXCHANGE], day.heads[Head.IPFT]] == [Decimal("307.31"), 0]
+    assert [day.sources[Head.EXCHANGE], day.sources[Head.IPFT]] == ["note", "note"]
 
 
 def bring(*statements: Statement) -> None:

@@ -27,6 +27,7 @@ from trading.queries.accounts import get_account
 from trading.queries.imported_trades import Ahead, FillGroup, TradeName
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import shown_symbol
+from trading.queries.stated_charges import charges_replaced
 from trading.transactions import reading
 
 
@@ -91,6 +92,11 @@ class ImportTrial:
         is_again = any((file.sha256, file.kind) == (statement.sha256, statement.kind) for file in self.charged)
         self.charged.append(replace(statement, fills=(), notes=(), positions=()))
         return 0 if is_again else count
+
+    def charges_replaced(self, statement: Statement) -> list[str]:
+        """Return a finding for each amount that would stand in the place of another file's; ask before `charges`."""
+        with reading():
+            return charges_replaced(get_account(self.account_code), statement, self.charged)
 
     def _take(
         self,

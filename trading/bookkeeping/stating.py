@@ -24,15 +24,21 @@ def checked(lines: Iterable[ChargeStatement], document: str) -> list[ChargeState
     return rows
 
 
-def new_rows(account: Account, lines: Iterable[ChargeStatement], document: str, broker: str) -> list[StatedCharge]:
-    """Return the rows of checked lines, unsaved; none of those of which the same document's newest says the same."""
+def new_rows(
+    account: Account, lines: Iterable[ChargeStatement], document: str, broker: str, *, in_place_of_all: bool = False
+) -> list[StatedCharge]:
+    """Return the rows of checked lines, unsaved; none of those of which the same document's newest says the same.
+
+    ``in_place_of_all``: none of those alone that stand. What a document stated before another one did is a row again.
+    """
     rows = []
     for line in lines:
         names = ("day", "last_day", "segment", "exchange", "head", "source")
-        columns = {name: getattr(line, name) for name in names} | {"document": document}
-        newest = StatedCharge.objects.filter(account=account, **columns).order_by("-pk").first()
+        columns = {name: getattr(line, name) for name in names}
+        stated = StatedCharge.objects.filter(account=account, **columns)
+        newest = (stated if in_place_of_all else stated.filter(document=document)).order_by("-pk").first()
         if newest is None or newest.amount != line.amount:
-            rows.append(StatedCharge(account=account, amount=line.amount, broker=broker, **columns))
+            rows.append(StatedCharge(account=account, amount=line.amount, broker=broker, document=document, **columns))
     return rows
 
 

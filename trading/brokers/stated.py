@@ -17,7 +17,8 @@ def charge_statements(statement: Statement, source: ChargeSource) -> list[Charge
 
     What the rows of fills state is of their day, and joins its charge lines where there are any. Left out is what
     cannot be brought to fills without guessing: a file's amounts of an untold segment (some mean futures and options by
-    that, some everything), a note's beside amounts of segments, and those of one contract over several days.
+    that, some everything), a note's beside amounts of segments, and those of one contract over several days. Where an
+    exchange's charge stands without IPFT beside it, that is in it: it is stated as 0, so that nobody adds it again.
     """
     is_note = source == ChargeSource.NOTE
     sums: dict[_Key, Decimal] = defaultdict(Decimal)
@@ -29,9 +30,17 @@ def charge_statements(statement: Statement, source: ChargeSource) -> list[Charge
     for fill in statement.fills if lines and not is_note else ():
         for head, amount in fill.charges.items() if fill.segment is not None else ():
             sums[fill.day, fill.day, fill.segment or "", head] += amount
+    for day, last_day, segment, head in [*sums]:
+        if head is Head.EXCHANGE:
+            sums[day, last_day, segment, Head.IPFT] += 0
     apart = {(day, last_day, head) for day, last_day, segment, head in sums if segment}
     return [
         ChargeStatement(day=day, last_day=last_day, segment=segment, head=head, amount=amount, source=source)
         for (day, last_day, segment, head), amount in sorted(sums.items())
         if segment or (day, last_day, head) not in apart
     ]
+
+
+def all_charge_statements(statement: Statement) -> list[ChargeStatement]:
+    """Return what a statement has as a note, then what it has as a file."""
+    return [line for source in (ChargeSource.NOTE, ChargeSource.FILE) for line in charge_statements(statement, source)]

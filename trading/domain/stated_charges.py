@@ -27,6 +27,7 @@ class ChargeSource(StrEnum):
     PERSON = "person"
 
 
+ChargeScope = tuple[date, date, str, str, Head, ChargeSource]
 _RANK = {source: rank for rank, source in enumerate(ChargeSource)}
 
 
@@ -54,6 +55,11 @@ class ChargeStatement:
     source: ChargeSource
     segment: str = ""
     exchange: str = ""
+
+    @property
+    def scope(self) -> ChargeScope:
+        """Return what the statement is of and who states it, whatever its amount."""
+        return (self.day, self.last_day, self.segment, self.exchange, self.head, self.source)
 
     def covers(self, fill: ChargedFill) -> bool:
         """Tell whether the statement is of this fill too."""
@@ -101,9 +107,7 @@ def standing_charges(
     unrounded estimate of each fill and head; where that is not known, or 0 of all, the turnover counts. What a wider
     statement says beyond firmer ones within it, with fills or without, is of the other fills.
     """
-    newest = {
-        (line.day, line.last_day, line.segment, line.exchange, line.head, line.source): line for line in statements
-    }
+    newest = {line.scope: line for line in statements}
     by_day: dict[date, list[ChargedFill]] = {}
     for fill in sorted(fills, key=lambda fill: (fill.rank, fill.key)):
         by_day.setdefault(fill.day, []).append(fill)

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from trading.domain.breaks import Break, Figures, Remedy
+from trading.domain.breaks import Break, BreakKind, Figures, Remedy
+from trading.domain.charge_breaks import BrokerCharge, charge_breaks
 from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import InvalidValue
@@ -20,6 +21,7 @@ from trading.operations.book_missing_fills import MissingFill, book_missing_fill
 from trading.operations.state_charges import state_charges
 from trading.operations.void_fills import void_fills
 from trading.queries import facts
+from trading.queries.ledger_side import charges_between
 
 AGAIN = "Reconcile again: the ledger or the break has changed since."
 _HEADS = {head.value for head in Head}
@@ -70,7 +72,7 @@ def _amend(account: Account, each: Break, *, by: str, reason: str) -> None:
 
 
 def _state(account: Account, breaks: Sequence[Break], *, by: str, reason: str) -> None:
-    """State charges as those of the documents that they stand in."""
+    """State charges as those of the documents that they stand in. Raises: InvalidValue where firmer ones stand."""
     by_document: defaultdict[tuple[str, ChargeSource], list[ChargeStatement]] = defaultdict(list)
     for each in breaks:
         arguments = each.proposal.arguments
@@ -90,7 +92,25 @@ def _state(account: Account, breaks: Sequence[Break], *, by: str, reason: str) -
     for (document, _), lines in by_document.items():
         files = BrokerFile.objects.filter(account=account, sha256=document).exclude(sha256="")
         broker = files.values_list("broker", flat=True).first() or ""
-        state_charges(account.code, lines, by=by, text=reason, document=document, broker=broker)
+        # Another document may have said otherwise since: what was approved stands all the same.
+        state_charges(account.code, lines, by=by, text=reason, document=document, broker=broker, in_place_of_all=True)
+    for (document, source), lines in by_document.items():
+        _must_count(account, lines, document, is_note=source is ChargeSource.NOTE)
+
+
+def _must_count(account: Account, lines: Sequence[ChargeStatement], document: str, *, is_note: bool) -> None:
+    """Raise InvalidValue where the ledger does not have what was just stated: something firmer within it stands."""
+    days = min(line.day for line in lines), max(line.last_day for line in lines)
+    stated = [
+        BrokerCharge(line.day, line.last_day, line.segment, line.head, line.amount, document, is_note) for line in lines
+    ]
+    for each in charge_breaks(charges_between(account, *days, plan=None), stated).breaks:
+        if each.kind is BreakKind.CHARGES:
+            raise InvalidValue(
+                f"{each.proposal.text} That would change nothing: other statements of these days stand before it.",
+                field="breaks",
+                hint="Accept it as it is, or approve it without breaks of another file of the same days.",
+            )
 
 
 def _rows(account: Account, each: Break) -> Iterator[tuple[Trade, Fill]]:

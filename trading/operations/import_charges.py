@@ -31,8 +31,9 @@ def import_charges(account_code: str, statement: Statement, *, by: str = "") -> 
     for source in (ChargeSource.NOTE, ChargeSource.FILE):
         if lines := charge_statements(statement, source):
             text = f"{statement.broker} {statement.kind}"  # without its name, which may have the client's code
-            of = {"document": statement.sha256, "broker": house_of(statement.broker)}
-            new += state_charges(account_code, lines, by=by, text=text, **of).lines
+            house = house_of(statement.broker)
+            kept = state_charges(account_code, lines, by=by, text=text, document=statement.sha256, broker=house)
+            new += kept.lines
     if statement.fills:
         days = [fill.day for fill in statement.fills]
         with reading():

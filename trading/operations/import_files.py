@@ -17,8 +17,11 @@ from trading.operations.import_charges import import_charges
 from trading.operations.import_fills import import_fills
 from trading.operations.propose_actions import proposals_in, propose_actions
 from trading.progress import Progress
+from trading.queries.accounts import get_account
 from trading.queries.import_report import FileReport
 from trading.queries.instrument_names import NameMap
+from trading.queries.stated_charges import charges_replaced
+from trading.transactions import reading
 
 FATAL = (LedgerBusy, LedgerNotReady, UnknownAccount)
 
@@ -126,7 +129,9 @@ def _import(
     if trial is not None:
         report.actions = proposals_in(account, report.statement, symbols=options.symbols)
         try:
+            replaced = trial.charges_replaced(report.statement)
             report.charges = trial.charges(report.statement)
+            report.findings += replaced
         except FATAL:
             raise
         except VeloxError as error:
@@ -157,7 +162,10 @@ def _take_the_rest(account: str, report: FileReport, statement: Statement, optio
     except VeloxError as error:
         report.findings.append(f"Its corporate actions were not taken: {error}")
     try:
+        with reading():
+            replaced = charges_replaced(get_account(account), statement)
         report.charges = import_charges(account, statement, by=options.by)
+        report.findings += replaced
     except FATAL:
         raise
     except VeloxError as error:

@@ -27,12 +27,14 @@ def state_charges(
     text: str,
     document: str = "",
     broker: str = "",
+    in_place_of_all: bool = False,
 ) -> ChargesKept:
     """Record stated charges and set the `charges` of the trades of their days to what then is stated of them.
 
     Of each day, segment, market and head a document states one amount: add up its rows before. ``document`` is the
     SHA-256 of the file (hex) and ``broker`` whose it is, "" where a person states; ``text`` says where it stands, or
-    why. An amount that the same document stated already changes nothing; one that differs stands in its place. A head
+    why. An amount that the same document stated already changes nothing, unless it is to stand
+    ``in_place_of_all`` that others of its source stated since; one that differs stands in its place. A head
     of a fill is that of the note before that of a file before that of a person; its part of an amount of several fills
     is by their estimates. Fills of which nothing is stated keep what was known of their charges; the depository's alone
     joins what was told with them.
@@ -47,7 +49,7 @@ def state_charges(
     now = datetime.now(UTC)
     with writing():
         account, head = journal.lock_account(account_code)
-        rows = stating.new_rows(account, checked, document, broker)
+        rows = stating.new_rows(account, checked, document, broker, in_place_of_all=in_place_of_all)
         for row in rows:
             row.text, row.author, row.recorded_at = text, by, now
             row.save()

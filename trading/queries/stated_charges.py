@@ -9,12 +9,15 @@ from decimal import Decimal
 
 from django.db.models import Max, Min
 
+from trading.brokers.stated import all_charge_statements
+from trading.brokers.values import Statement
 from trading.domain.charge_heads import Head
 from trading.domain.charge_products import ChargedFill
 from trading.domain.charge_schedule import market_of
 from trading.domain.charge_sections import HEADS, ChargeFinding
 from trading.domain.charges import DayCharges
 from trading.domain.stated_charges import (
+    ChargeScope,
     ChargeSource,
     ChargeStatement,
     StandingCharges,
@@ -25,6 +28,7 @@ from trading.models import Account, StatedCharge
 from trading.queries.charge_estimates import charged_fills, estimate_of
 
 ESTIMATE = "estimate"
+REPLACED_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +54,45 @@ class ChargedDay:
 
 def statements_of(account: Account) -> list[ChargeStatement]:
     """Return what was stated of an account's charges, in the order in which it was recorded."""
-    return [
-        ChargeStatement(
-            day=row.day,
-            last_day=row.last_day,
-            segment=row.segment,
-            exchange=row.exchange,
-            head=Head(row.head),
-            amount=row.amount,
-            source=ChargeSource(row.source),
-        )
-        for row in StatedCharge.objects.filter(account=account).order_by("pk")
-    ]
+    return [_statement_of(row) for row in StatedCharge.objects.filter(account=account).order_by("pk")]
+
+
+def _statement_of(row: StatedCharge) -> ChargeStatement:
+    return ChargeStatement(
+        day=row.day,
+        last_day=row.last_day,
+        segment=row.segment,
+        exchange=row.exchange,
+        head=Head(row.head),
+        amount=row.amount,
+        source=ChargeSource(row.source),
+    )
+
+
+def charges_replaced(account: Account, statement: Statement, tried: Sequence[Statement] = ()) -> list[str]:
+    """Return a finding for each amount of a statement that would stand in the place of another document's, as where a
+    note was corrected or a file was cut; the first three and how many more. ``tried`` would be imported before."""
+    standing: dict[ChargeScope, tuple[str, Decimal]] = {}  # the newest document, and its amount
+    own: dict[ChargeScope, Decimal] = {}
+    lines = all_charge_statements(statement)
+    if not lines:
+        return []
+    begins, ends = min(line.day for line in lines), max(line.last_day for line in lines)
+    rows = StatedCharge.objects.filter(account=account, day__gte=begins, last_day__lte=ends).order_by("pk")
+    stated = [(row.document, _statement_of(row)) for row in rows]
+    for document, line in [*stated, *((file.sha256, line) for file in tried for line in all_charge_statements(file))]:
+        standing[line.scope] = (document, line.amount)
+        if document == statement.sha256:
+            own[line.scope] = line.amount
+    replaced = []
+    for line in lines:
+        document, amount = standing.get(line.scope, (statement.sha256, line.amount))
+        if own.get(line.scope) != line.amount and document != statement.sha256 and amount != line.amount:
+            period = str(line.day) if line.day == line.last_day else f"{line.day} to {line.last_day}"
+            words = " ".join(filter(None, (line.head.value, line.segment, period)))
+            replaced.append(f"{words}: {line.amount:f} stands in the place of {amount:f}, which another file states.")
+    left = len(replaced) - REPLACED_SHOWN
+    return [*replaced[:REPLACED_SHOWN], *([f"So do {left:,} other amounts of it."] if left > 0 else [])]
 
 
 def whole_periods(account: Account, first: date, last: date) -> tuple[date, date]:
