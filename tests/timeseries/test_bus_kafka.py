@@ -8,9 +8,10 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import StringIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, Message, Producer
+from confluent_kafka.admin import AdminClient
 from django.core.management import CommandError, call_command
 
 from tests.conftest import Ledger
@@ -30,7 +32,7 @@ from timeseries import wiring
 from timeseries.bus import consumer
 from timeseries.bus import messages as bus
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
-from timeseries.bus.consumer import DEAD, hand_over
+from timeseries.bus.consumer import DEAD, BusCounts, hand_over
 from timeseries.bus.live import LiveTicks
 from timeseries.bus.messages import headers_of
 from timeseries.bus.producer import BusProducer
@@ -220,6 +222,52 @@ def test_a_source_that_another_process_holds_is_waited_for(kafka: KafkaServer, t
 def test_a_topic_that_is_not_there_is_told(kafka: KafkaServer) -> None:
     with pytest.raises(BusUnavailable, match="nothing"):
         topic_ids(KafkaSettings(kafka.servers), ["nothing"])
+
+
+LOOKS_MAX = 500  # of a fifth of a second, where a fault makes a member wait for what does not come
+
+
+def made_anew(settings: KafkaSettings, topic: str) -> None:
+    """Delete a topic and make it again."""
+    former, admin = topic_ids(settings, [topic])[topic], AdminClient(settings.client())
+    admin.delete_topics([topic])[topic].result(PATIENCE_SECONDS)
+
+    def is_anew() -> bool:
+        create_topic(settings, topic, 1)
+        try:
+            return topic_ids(settings, [topic])[topic] != former
+        except BusUnavailable:
+            return False
+
+    until(is_anew)
+
+
+@pytest.mark.parametrize("length", [2, 20])
+def test_a_topic_that_is_made_anew_beside_its_member_begins_at_its_beginning(
+    kafka: KafkaServer, tmp_path: Path, length: int
+) -> None:
+    """The former one had eight messages: the client goes on at the ninth, in silence where the new one has so many."""
+    name, settings, looks = f"anew{length}", KafkaSettings(kafka.servers), count(1)
+    create_topic(settings, name, 1)
+    numbers = [*range(8), *range(100, 100 + length)]
+
+    def write(some: Sequence[int]) -> None:
+        producer = BusProducer(settings, name)
+        for number in some:
+            producer.json("A", [{"symbol": "A", "ltp": 1.0 + number}])
+        producer.flush()
+
+    def look(counts: BusCounts) -> bool:
+        if counts.accepted == 8 and topic_ids(settings, [name])[name] == former:
+            made_anew(settings, name)
+            write(numbers[8:])
+        return counts.accepted >= len(numbers) or next(looks) >= LOOKS_MAX
+
+    former = topic_ids(settings, [name])[name]
+    write(numbers[:8])
+    assert member(tmp_path, kafka.servers, name).run(look).accepted == len(numbers)
+    assert member(tmp_path, kafka.servers, name).run(lambda _: False, until_end=True).accepted == 0
+    assert [point["close"] for point in stored(tmp_path, source=f"{name}.0")] == [1.0 + number for number in numbers]
 
 
 def test_a_file_goes_onto_a_topic_and_from_it_into_the_spool_by_two_commands(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.timeseries.bus_topics import partition, points, tick
 from tests.timeseries.spools import NOW, OPEN_NS
 from timeseries.bus import messages as bus
-from timeseries.bus.consumer import by_partition
+from timeseries.bus.arrived import by_partition
 from timeseries.bus.messages import ARROW, FORMAT, JSON, VERSION, BusMessage, headers_of
 
 MINUTE_NS = 60 * 10**9

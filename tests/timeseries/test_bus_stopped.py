@@ -5,6 +5,7 @@ The client is in memory, so that each message is there when the test says; `test
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from timeseries.bus import consumer
 from timeseries.bus import messages as bus
 from timeseries.bus.connection import KafkaSettings
 from timeseries.bus.consumer import BusCounts, TopicConsumer
+from timeseries.bus.partition import OffsetGone
+from timeseries.bus.standing import standings
 from timeseries.errors import SpoolFull
 from timeseries.recording.writer import LaneWriter, StorageFault
+from timeseries.spool.folder import Spool
+from trading.health.topics import fault
 
 
 class MemoryClient:
@@ -29,6 +34,7 @@ class MemoryClient:
         self.topic: dict[int, list[Message]] = {0: [], 1: []}
         self.position: dict[int, int] = {}
         self.paused: set[int] = set()
+        self.low = 0  # the oldest offset that is kept
 
     def write(self, number: int) -> None:
         """Add one tick to each partition."""
@@ -40,7 +46,8 @@ class MemoryClient:
     def consume(self, *_: Any) -> list[Message]:
         taken = []
         for partition, messages in self.topic.items():
-            if partition not in self.paused and self.position[partition] < len(messages):
+            read = {*self.position} - self.paused
+            if partition in read and self.position[partition] < len(messages):
                 taken.append(messages[self.position[partition]])
                 self.position[partition] += 1
         return taken
@@ -58,7 +65,7 @@ class MemoryClient:
         self.paused -= {each.partition for each in partitions}
 
     def get_watermark_offsets(self, at: TopicPartition, **_: Any) -> tuple[int, int]:
-        return 0, len(self.topic[at.partition])
+        return self.low, len(self.topic[at.partition])
 
     def commit(self, **_: Any) -> None:
         pass
@@ -67,12 +74,22 @@ class MemoryClient:
         pass
 
 
+class IdsInMemory(dict[str, str]):
+    """Ids of topics that nobody is asked for."""
+
+    def __init__(self, *_: Any) -> None:
+        super().__init__(ticks="id")
+
+    def ask_again(self, _: Any) -> None:
+        pass
+
+
 def test_what_came_while_a_lane_took_nothing_is_recorded_once_and_in_order_when_it_takes_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, stopped = MemoryClient(), list[set[consumer.PartitionPlace]]()
     monkeypatch.setattr(consumer, "Consumer", lambda *_, **__: client)
-    monkeypatch.setattr(consumer, "topic_ids", lambda *_: {"ticks": "id"})
+    monkeypatch.setattr(consumer, "TopicIds", IdsInMemory)
     monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.0)
     put, is_full, looks = LaneWriter.put, False, 0
 
@@ -98,3 +115,31 @@ def test_what_came_while_a_lane_took_nothing_is_recorded_once_and_in_order_when_
         assert [point["close"] for point in stored(tmp_path, source=f"ticks.{number}")] == expected
     assert set().union(*stopped) == {("ticks", 1)}
     assert stopped[-1] == set()
+
+
+def test_what_retention_took_unread_is_told_before_another_message_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one may come at tomorrow's opening. Why the member ended stays in its last words, which health reads."""
+    client = MemoryClient()
+    monkeypatch.setattr(consumer, "Consumer", lambda *_, **__: client)
+    monkeypatch.setattr(consumer, "TopicIds", IdsInMemory)
+
+    def member(**more: Any) -> TopicConsumer:
+        opener = open_recorder_in(tmp_path)
+        return TopicConsumer(KafkaSettings("nowhere"), ["ticks"], "desk", opener, partitions=[0], **more)
+
+    client.write(0)
+    member().run(lambda counts: counts.accepted == 1)
+    client.write(1)
+    client.write(2)
+    client.low = 3
+    with pytest.raises(OffsetGone, match="goes on at 3, and 1 has to come next"):
+        member().run(lambda _: True)
+    (words,) = standings(Spool(tmp_path / "spool"))
+    assert "1 has to come next" in words.stopped
+    left = fault([words], datetime.now(UTC) + timedelta(minutes=1))
+    assert left is not None and (left.code, "1 has to come next" in left.detail) == ("partition_left", True)
+    client.write(3)
+    assert member(skip_lost=True).run(lambda counts: counts.accepted == 1).accepted == 1
+    assert [point["close"] for point in stored(tmp_path, source="ticks.0")] == [100.0, 100.15]

@@ -6,7 +6,6 @@ import gc
 import os
 import time
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,13 +15,14 @@ from pathlib import Path
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from timeseries.bus.arrived import PartitionPlace, by_partition
 from timeseries.bus.client_faults import ASK_SECONDS, QUIET, ClientFaults
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
-from timeseries.bus.messages import MILLISECOND_NS, BusMessages, Headers, runs_of
+from timeseries.bus.messages import BusMessages
 from timeseries.bus.partition import HandedOver, MessageClock, OffsetGone, PartitionRecorder, RefusedMessage
 from timeseries.bus.producer import BusProducer
 from timeseries.bus.standing import PartitionStanding, forget, tell
-from timeseries.bus.topics import topic_ids
+from timeseries.bus.topics import TopicIds, topic_ids
 from timeseries.errors import VeloxError
 from timeseries.recording.recorder import Recorder
 from timeseries.spool.folder import Spool
@@ -36,7 +36,6 @@ COMMIT_SECONDS = 2.0
 UNREADABLE = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED)
 DEAD = ".dead"  # behind a topic's name: its dead-letter topic
 
-PartitionPlace = tuple[str, int]  # topic, number
 OpenRecorder = Callable[[str, MessageClock], Recorder]  # of a source
 log = structlog.get_logger("system")
 
@@ -60,6 +59,7 @@ class _Partition:
     offset that the topic had, the next one, when what is recorded was written, the end that is awaited."""
 
     place: PartitionPlace
+    topic_id: str = ""
     recording: PartitionRecorder | None = None
     source: str = ""
     folder: Path | None = None
@@ -97,12 +97,11 @@ class TopicConsumer:
         self._lost: list[_Partition] = []  # by the silence of Kafka, until it says who goes on with them
         self._dead: dict[str, BusProducer] = {}
         self._committed_at = 0.0
-        self._ids = topic_ids(settings, topics)
+        self._ids = TopicIds(settings, topics)
         self._answered_ns, self._is_broken = time.time_ns(), False
         self._consumer = Consumer(settings.member(group) | QUIET, error_cb=ClientFaults(), on_commit=self._committed)
-        if partitions:
-            own = [TopicPartition(topic, number) for topic in topics for number in partitions]
-            self._assigned(self._consumer, own)
+        self._own = [TopicPartition(topic, number) for topic in topics for number in partitions]
+        if self._own:
             return
         self._consumer.subscribe(
             list(topics),
@@ -115,6 +114,8 @@ class TopicConsumer:
         """Record until told to stop, or ``until_end`` until every partition that this member holds is read to where it
         ended when it was assigned. Raises: BusUnavailable, OffsetGone."""
         try:
+            if self._own:
+                self._assigned(self._consumer, self._own)
             while not should_stop(self.counts):
                 held = self._partitions.values()
                 if until_end and held and all(each.end is not None and each.position >= each.end for each in held):
@@ -145,6 +146,7 @@ class TopicConsumer:
                 self._stop_at(self._partitions[place], message.offset() or 0, fault, arrived.get(place))
             elif fault.code() != KafkaError._PARTITION_EOF:
                 log.warning("kafka", fault=fault.str())
+        self._look_at_ids(arrived)
         for place, taken in arrived.items():
             held = self._partitions.get(place)
             if held is not None and held.recording is not None:  # else they come again
@@ -157,6 +159,22 @@ class TopicConsumer:
                     self._go_on(held)
         if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self._commit()
+
+    def _look_at_ids(self, places: Iterable[PartitionPlace]) -> None:
+        """Stop partitions, before anything of them is recorded, whose topic was deleted and made anew: the client goes
+        on there at the former one's offset without a word. Opened again they begin at the new one's beginning."""
+        held = [self._partitions[place] for place in places if place in self._partitions]
+        try:
+            self._ids.ask_again({each.place[0] for each in held})
+        except BusUnavailable as error:
+            for each in held:
+                self._stop(each, error)  # nobody knows of which topic they are: they come again
+            return
+        for each in held:
+            topic, number = each.place
+            if each.recording is not None and each.topic_id != self._ids[topic]:
+                self._stop(each, OffsetGone(f"{topic} was deleted and made anew: partition {number} begins again."))
+                each.retry_at = 0.0
 
     def _note_ends(self, ends: Iterable[Message]) -> None:
         """Move positions to the ends that were reached: behind the last message may lie records of a transaction, which
@@ -183,13 +201,8 @@ class TopicConsumer:
     def _take(self, held: _Partition, recording: PartitionRecorder, messages: BusMessages) -> None:
         if not self._follows(held, recording, messages.offsets[0]):
             return
+        self._pass_lost(held, recording, messages.offsets[0])
         try:
-            outcome = recording.take(messages)
-        except OffsetGone:
-            if not self._skip_lost:
-                raise
-            log.error("rows of a topic are lost", partition=recording.name, before_offset=messages.offsets[0])
-            recording.forget()
             outcome = recording.take(messages)
         except VeloxError as error:
             self._stop(held, error)
@@ -205,6 +218,17 @@ class TopicConsumer:
         self.counts.accepted += outcome.accepted
         self.counts.rejected += outcome.rejected
         self.counts.dead_letters += len(outcome.refused)
+
+    def _pass_lost(self, held: _Partition, recording: PartitionRecorder, first: int) -> None:
+        """Go on behind messages that the topic lost, if that was asked for. Raises: OffsetGone."""
+        try:
+            recording.must_go_on_at(first)
+        except OffsetGone as error:
+            if not self._skip_lost:
+                self.counts.stopped[held.place] = str(error)  # its last words
+                raise
+            log.error("rows of a topic are lost", partition=recording.name, before_offset=first)
+            recording.forget()
 
     def _bury(self, place: PartitionPlace, refused: Sequence[RefusedMessage]) -> None:
         topic, number = place
@@ -264,7 +288,12 @@ class TopicConsumer:
     def _open(self, held: _Partition) -> None:
         """Open a partition's lane and set its position; note why where that cannot be now."""
         topic, number = held.place
-        recording = partition_of(topic, number, self._ids[topic], self._source, self._open_recorder)
+        with suppress(BusUnavailable):  # the next question has no answer either
+            self._ids.ask_again({topic})
+        if held.topic_id not in ("", self._ids[topic]):
+            log.error("a topic was made anew", topic=topic, partition=number, not_recorded_from_offset=held.position)
+        held.topic_id = self._ids[topic]
+        recording = partition_of(topic, number, held.topic_id, self._source, self._open_recorder)
         held.source = recording.recorder.source
         held.folder = Spool(recording.recorder.root).folder(held.source)
         try:
@@ -281,6 +310,8 @@ class TopicConsumer:
             held.retry_at = time.monotonic() + RETRY_SECONDS
             self.counts.stopped[held.place] = str(error)
             return
+        if offset is not None and low > offset:  # told at once: the next message may come at tomorrow's opening
+            self._pass_lost(held, recording, low)
         held.recording, held.end = recording, high if held.end is None else held.end
         held.position, held.oldest = low if offset is None else max(low, offset), low
         held.asked_for, held.reached_ns = None, time.time_ns()
@@ -344,7 +375,7 @@ class TopicConsumer:
                 lag=max(0, high - held.position),
                 stopped=self.counts.stopped.get(held.place, ""),
             )
-            tell(held.folder, standing, is_recording=held.recording is not None)
+            tell(held.folder, standing, is_recording=self._is_broken or held.recording is not None)
 
 
 def partition_of(topic: str, number: int, topic_id: str, source: str, open_recorder: OpenRecorder) -> PartitionRecorder:
@@ -367,33 +398,3 @@ def hand_over(
         return recording.hand_over(f"{taker}.{number}", at_ns=time.time_ns())
     finally:
         recording.recorder.close()
-
-
-def by_partition(
-    messages: list[Message],
-) -> tuple[dict[PartitionPlace, BusMessages], list[tuple[Message, KafkaError]]]:
-    """Return the messages of each partition in order, and apart what the client tells as faults.
-
-    Each step goes over all messages without a line of Python for each: that is most of what they cost here.
-    """
-    faults = zip(messages, map(Message.error, messages), strict=True)
-    faulty = [(message, fault) for message, fault in faults if fault is not None]
-    good = [message for message in messages if message.error() is None] if faulty else messages
-    arrived, now_ms = defaultdict[PartitionPlace, list[Message]](list), time.time_ns() // MILLISECOND_NS
-    topics, numbers = list(map(Message.topic, good)), list(map(Message.partition, good))
-    for start, stop in runs_of(topics, numbers) if good else ():
-        arrived[topics[start] or "", numbers[start] or 0] += good[start:stop]
-    return {place: as_columns(own, now_ms) for place, own in arrived.items()}, faulty
-
-
-def as_columns(messages: list[Message], now_ms: int) -> BusMessages:
-    """Return the client's messages of a partition as columns; one without a time has ``now_ms``."""
-    headers: list[Headers] = [pairs if isinstance(pairs, list) else () for pairs in map(Message.headers, messages)]
-    if headers.count(headers[0]) == len(headers):
-        headers = headers[:1] * len(headers)  # the client makes them anew for each message
-    return BusMessages(
-        [message.offset() or 0 for message in messages],
-        [milliseconds if kind else now_ms for kind, milliseconds in map(Message.timestamp, messages)],
-        [message.value() or b"" for message in messages],
-        headers,
-    )

@@ -125,11 +125,7 @@ class PartitionRecorder:
         """
         messages = BusMessages.of(messages)
         first = messages.offsets[0]
-        if self._expected is not None and first != self._expected:
-            raise OffsetGone(
-                f"{self.name} goes on at {first}, and {self._expected} has to come next.",
-                hint="The topic's retention took messages that nobody recorded. --skip-lost goes on behind them.",
-            )
+        self.must_go_on_at(first)
         if not self._skip:
             self._batch, self._position = first, 0
         self._expected, self._next, outcome = None, None, TakenMessages()
@@ -149,6 +145,14 @@ class PartitionRecorder:
                 outcome.refused += together.refused([(row[0] + passed, row[1], row[2]) for row in batch.rejected])
         self._next = None if self._skip else messages.offsets[-1] + 1
         return outcome
+
+    def must_go_on_at(self, first: int) -> None:
+        """Raise OffsetGone where another offset than this one has to come next."""
+        if self._expected is not None and first != self._expected:
+            raise OffsetGone(
+                f"{self.name} goes on at {first}, and {self._expected} has to come next.",
+                hint="The topic's retention took messages that nobody recorded. --skip-lost goes on behind them.",
+            )
 
     @property
     def expected(self) -> int | None:

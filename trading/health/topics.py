@@ -23,9 +23,10 @@ def fault(rows: Sequence[PartitionStanding], now: datetime) -> State | None:
     for row in rows:
         age = (now_ns - row.at_ns) / 10**9
         if age > LEFT_SECONDS:
+            why = f" It stood still: {row.stopped}" if row.stopped else ""
             return faults.PARTITION_LEFT.state(
                 f"The consumer of {row.place} (process {row.pid}) told nothing for {age:.0f} s; "
-                f"{display.count(row.lag)} messages waited then."
+                f"{display.count(row.lag)} messages waited then.{why}"
             )
     for row in rows:
         if row.stopped:
