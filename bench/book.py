@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
+from django.core.management.color import no_style
 from django.db import connection, models, transaction
 
 from bench.ledger import ledger_of_its_own
@@ -235,6 +236,8 @@ def _write(model: type[models.Model], rows: Iterable[dict[str, Any]]) -> None:
         while chunk:
             cursor.executemany(statement, chunk)
             chunk = [_adapted(row) for row in islice(rows, CHUNK)]
+        for statement in connection.ops.sequence_reset_sql(no_style(), [model]):  # PostgreSQL counts on from there
+            cursor.execute(statement)
 
 
 def _adapted(row: dict[str, Any]) -> list[Any]:
