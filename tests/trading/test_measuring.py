@@ -23,6 +23,7 @@ from trading.models.sealing import Seal
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.measure_excursions import Kept, measure_excursions
+from trading.operations.void import void
 from trading.queries.accounts import get_account
 from trading.queries.reports import selection, strategy_report
 
@@ -215,6 +216,23 @@ def test_the_companion_measures_of_itself(desk: DataManager) -> None:
     trade(desk, 10, 50)
     companion._measure()
     assert Excursion.objects.get().ticks == 41
+
+
+@pytest.mark.ledger
+def test_the_companion_measures_a_corrected_trade_again_without_another_one_to_measure(desk: DataManager) -> None:
+    trade(desk, 10, 50)
+    companion._measure()
+    desk.set_charges("T1", 3, source="contract note")
+    assert companion._measure() == 0  # what a trade went through is before charges
+    amend(Trade.objects.get().pk, by="meera", reason="typo", fill=1, price="1005")
+    assert companion._measure() == 1
+    assert Excursion.objects.get().mfe == Decimal(90)
+    void(Trade.objects.get().pk, fill=2, by="meera", reason="never sent")
+    assert companion._measure() == 0  # it is open again
+    desk.close_position("T1", "orb", "RELIANCE", 1060, AT + 60 * SECOND)
+    assert companion._measure() == 1
+    assert Excursion.objects.get().mfe == Decimal(110)
+    assert companion._measure() == 0
 
 
 def test_ringing_does_not_make_a_part_run_that_waits_for_its_time() -> None:

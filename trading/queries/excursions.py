@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from trading.domain.excursions import PathExtremes, PricePath, TickPrices, TickTimes, numbers, path_prices
 from trading.domain.feed_gaps import Gap, gaps, mark
@@ -77,9 +77,11 @@ def closed_within(account_code: str, symbol: str, start: datetime, stop: datetim
 
 
 def accounts_unmeasured() -> list[str]:
-    """Return the codes of the accounts that have such trades."""
+    """Return the codes of the accounts that have such trades, but for corrections of charges: an excursion has none."""
     fresh = Exists(timed(Trade.objects.filter(account=OuterRef("pk"), state=CLOSED, excursion__isnull=True)))
-    return list(Account.objects.filter(fresh).values_list("code", flat=True))
+    since = Correction.objects.filter(account=OuterRef("pk"), recorded_at__gt=F("trade__excursion__measured_at"))
+    corrected = Exists(since.exclude(kind=Correction.Kind.CHARGES).filter(trade__state=CLOSED))
+    return list(Account.objects.filter(fresh | corrected).values_list("code", flat=True))
 
 
 def symbol_of(trade: Trade) -> str:
