@@ -19,7 +19,8 @@ from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy, StoreUnavailable, UnknownAccount
 from trading.hot import cache, ledger_copy
 from trading.hot.breaker import Breaker
-from trading.models import Account
+from trading.models import Account, Trade
+from trading.operations.void import void
 from trading.queries import valuation
 from trading.web.positions import priced_positions
 
@@ -162,6 +163,11 @@ class TestAnswers:
         assert (scalping.trades_opened, scalping.trades_open, scalping.signals_skipped) == (2, 2, 1)
         assert asked.get_strategy_counters("scalping") == scalping
         assert asked.get_strategy_counters("nobody").trades_opened == 0
+
+    def test_counters_leave_out_what_is_void(self, dm: DataManager) -> None:
+        void(Trade.objects.get(trade_id="T2").pk, by="asha", reason="never sent")
+        counters = dm.get_strategy_counters("scalping")
+        assert (counters.trades_opened, counters.trades_open) == (1, 1)
 
     def test_the_days_figures(self, asked: DataManager) -> None:
         assert asked.get_day_figures()["gross_pnl"] == 10

@@ -26,7 +26,7 @@ from trading.queries.accounts import get_account
 from trading.queries.day import day_bounds, day_figures
 from trading.queries.instruments import shown_symbol
 from trading.queries.period import desk_date
-from trading.queries.trades import OPEN, trade_values
+from trading.queries.trades import OPEN, VOID, trade_values
 from trading.queries.valuation import open_trades
 from trading.transactions import reading
 
@@ -147,9 +147,10 @@ def _stops(account: str, _: date) -> list[HotEntry]:
 
 
 def _counters(account: str, day: date) -> dict[str, dict[str, int]]:
-    """Count by strategy: the day's trades opened and closed, its signals taken and skipped, and trades open now."""
+    """Count by strategy: the day's trades opened and closed, its signals taken and skipped, and trades open now. A void
+    trade counts nowhere."""
     row, (start, stop) = get_account(account), day_bounds(day)
-    trades, within = Trade.objects.filter(account=row), {"gte": start, "lt": stop}
+    trades, within = Trade.objects.filter(account=row).exclude(state=VOID), {"gte": start, "lt": stop}
     signals = Signal.objects.filter(account=row, **{f"at__{word}": at for word, at in within.items()})
     counted = {
         "trades_opened": trades.filter(**{f"opened_at__{word}": at for word, at in within.items()}),
