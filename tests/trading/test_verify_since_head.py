@@ -64,6 +64,7 @@ def test_a_row_that_no_chain_has_proves_nothing(head: int, behind: int) -> None:
         ("trading_signal", "SET reason = 'early' WHERE decision = 'SKIPPED'"),
         ("trading_signalcondition", "SET value = 61 WHERE value = 60.5"),
         ("trading_journal", "SET body = replace(body, 'late', 'x') WHERE operation = 'record_signal'"),
+        ("trading_journal", "SET recorded_at = '2100-01-01 00:00:00' WHERE sequence = {head}"),
         ("trading_journal", f"SET mac = '{'0' * 64}' WHERE sequence = {{head}}"),
     ],
 )

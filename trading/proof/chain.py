@@ -234,20 +234,32 @@ class ChainWalk:
             self.count += len(rows)
             self.tick(self.count)
 
+    def check(self, row: JournalRow, code: str) -> None:
+        """Check by itself the row from which an account's chain is walked on: its code, and its columns."""
+        links = Links(JOURNAL, self.key, self.findings, row.previous_mac)
+        links.take(row.pk, str(row.text), row.mac, row.previous_mac)
+        links.settle(row.mac)
+        self._body(row, code)
+
     def _row(self, row: JournalRow, account: int, code: str) -> None:
         """Compare a row's columns with its body, and note what the body tells of."""
+        if (body := self._body(row, code)) is not None:
+            self.collect(body, row.pk, account)
+
+    def _body(self, row: JournalRow, code: str) -> Body | None:
+        """Return a row's body, with which its columns are compared; None where it is none."""
         pk, sequence, operation, text, _, _, recorded_at, recorded_by = row
         try:
             body = loaded(text)
         except ValueError:
             self.findings.add(CHAIN, JOURNAL, pk, "body", text, "a JSON object")
-            return
+            return None
         get = body.get
         at = as_stored(self._instant, get("recorded_at"))
         of_body = (get("account"), get("sequence"), get("op"), get("by"), at)
         if of_body != (code, sequence, operation, recorded_by, recorded_at):
             self._differing(row, code, body, at)
-        self.collect(body, pk, account)
+        return body
 
     def _differing(self, row: JournalRow, code: str, body: Body, at: StoredCell) -> None:
         """Name each column of a row that its body tells otherwise; ``at`` is when it was recorded, by its body."""

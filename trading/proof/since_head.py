@@ -19,7 +19,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trading.domain.recount import OPERATIONS, References
 from trading.errors import InvalidValue
 from trading.progress import Progress
-from trading.proof.chain import HEAD, JOURNAL, NUMBER_END, ChainPlace, ChainWalk, Index, PublishedHeads, loaded
+from trading.proof.chain import (
+    HEAD,
+    JOURNAL,
+    NUMBER_END,
+    ChainPlace,
+    ChainWalk,
+    Index,
+    JournalRow,
+    PublishedHeads,
+    loaded,
+)
 from trading.proof.entries import Entries
 from trading.proof.file import check_file
 from trading.proof.ground import prove_ground, published_before
@@ -35,7 +45,8 @@ NEWEST = 0  # in the place of a sequence: from the newest head that is kept with
 NOT_LOOKED_AT = (
     "rows of the journal up to there, and whatever tells of them alone",
     "totals of days and published summaries",
-    "imported files and fills, stated charges, breaks, notes, limits, screenshots, tokens and trials",
+    "imported files and fills, corporate actions, costs of holdings, stated charges, breaks, notes, limits, "
+    "screenshots, tokens and trials",
 )
 
 
@@ -68,7 +79,9 @@ class SinceHead:
             checked = {**of_schema, **of_seals}
             index = Index(entries)
             walk = ChainWalk(tables, key, published, EVERY_TIME, index, lambda done: self.progress("journal", done, 0))
-            places = {pk: self._place(tables, pk, published.get(code, {})) for code, pk in sealed.accounts().items()}
+            places = {
+                pk: self._place(walk, pk, code, published.get(code, {})) for code, pk in sealed.accounts().items()
+            }
             for code, pk in sealed.accounts().items():
                 walk.account(pk, code, places[pk])
             walk.strays(sealed.accounts())
@@ -83,11 +96,14 @@ class SinceHead:
             findings.finish(), checked, head, findings.left_off, sealed.ledger, sealed.end, not_looked_at, restores
         )
 
-    def _place(self, tables: Tables, account: int, heads: dict[int, dict[str, str]]) -> ChainPlace:
-        """Return the row from which an account's chain is walked; one whose code is not the kept head is a finding."""
+    def _place(self, walk: ChainWalk, account: int, code: str, heads: dict[int, dict[str, str]]) -> ChainPlace:
+        """Return the row from which an account's chain is walked; one whose code is not the kept head is a finding, and
+        so is one that tells otherwise than its body when it was recorded: that would hide younger rows."""
+        tables = walk.tables
         of_backups = [number for number, head in heads.items() if any(source.startswith(BACKUP) for source in head)]
         sequence = self.sequence or max(of_backups or heads, default=0)
-        sql = f"SELECT id, sequence, mac, recorded_at FROM {JOURNAL} WHERE account_id = %s"  # noqa: S608
+        columns = "id, sequence, operation, body, mac, previous_mac, recorded_at, recorded_by"
+        sql = f"SELECT {columns} FROM {JOURNAL} WHERE account_id = %s"  # noqa: S608
         rows = tables.rows(f"{sql} AND sequence <= %s ORDER BY sequence DESC LIMIT 1", account, sequence)
         if not rows:  # it begins later: where it was cleared
             first = tables.rows(
@@ -95,7 +111,9 @@ class SinceHead:
                 account,
             )
             return ChainPlace(0, first[0][0] - 1, first[0][1], None) if first else ChainPlace(0, 0, "", None)
-        place = ChainPlace._make(rows[0])
+        row = JournalRow._make(rows[0])
+        walk.check(row, code)
+        place = ChainPlace(row.pk, row.sequence, row.mac, row.recorded_at)
         for source, head in heads.get(place.sequence, {}).items():
             if head != place.mac:
                 tables.findings.add(HEAD, JOURNAL, place.pk, f"mac, published in {source}", place.mac, head)
