@@ -19,6 +19,7 @@ from trading.errors import LedgerBusy, LedgerNotReady, LedgerUnconfirmed
 from trading.intake import Intake
 from trading.ledger_thread import at_the_ledger
 from trading.models import Account
+from trading.moment import one_moment
 from trading.operations.apply_split import apply_split
 from trading.operations.record_signal import record_signal
 from trading.queries.accounts import get_account
@@ -134,11 +135,16 @@ class Ledger(AccountOperations):
     def read(
         self, query: Callable[Concatenate[Account, P], Answer], *arguments: P.args, **keywords: P.kwargs
     ) -> Answer:
-        """Return a query's answer for this account.
+        """Return a query's answer for this account, of one moment of the ledger.
 
         Raises: UnknownAccount, LedgerNotReady, LedgerBusy, and what the query raises.
         """
-        return _observed("ledger_read", ask, lambda: query(get_account(self.account), *arguments, **keywords))
+
+        @one_moment()
+        def answer() -> Answer:
+            return query(get_account(self.account), *arguments, **keywords)
+
+        return _observed("ledger_read", ask, answer)
 
 
 def _observed(kind: str, call: Callable[P, Answer], /, *arguments: P.args, **keywords: P.kwargs) -> Answer:

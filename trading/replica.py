@@ -17,6 +17,8 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import DatabaseError, InterfaceError
 
+from trading.moment import one_moment
+
 ALIAS = "replica"
 AGAIN_SECONDS = 10.0  # after one that did not answer: not every page waits for it
 Answer = TypeVar("Answer")
@@ -46,22 +48,24 @@ class _UnfitError(Exception):
 
 
 def may_be_older(read: Callable[[LedgerOrigin], Answer], *, not_before: str = "") -> Answer:
-    """Return what ``read`` returns, at the replica where one answers; it is given where it reads.
+    """Return what ``read`` returns, at the replica where one answers, all of one moment; it is given where it reads.
 
     ``not_before``: a place in the primary's log (`written_up_to`) that the replica must have come to.
     """
     if not is_set():
-        return read(LedgerOrigin())
+        with one_moment():
+            return read(LedgerOrigin())
     try:
         origin = LedgerOrigin(_age_seconds(not_before))
-        with _at_the_replica():
+        with _at_the_replica(), one_moment():
             return read(origin)
     except _UnfitError as unfit:
         reason = str(unfit)
     except Exception as error:  # whatever it is, the primary decides: it may only be too old to know
         log.warning("the replica did not answer", error=str(error))
         reason = "the replica did not answer"
-    return read(LedgerOrigin(reason=reason))
+    with one_moment():
+        return read(LedgerOrigin(reason=reason))
 
 
 def is_set() -> bool:

@@ -10,6 +10,7 @@ from trading.bookkeeping import journal
 from trading.domain.chain import JournalEntry
 from trading.domain.shapes import DaySummary
 from trading.models import Account, DailySummary
+from trading.moment import one_moment
 from trading.queries.daily_summary import Published, canonical, day_report, newest_published
 from trading.queries.day_end import DayEnd
 from trading.transactions import reading, writing
@@ -79,7 +80,7 @@ def publish_daily_summary(
     Raises: InvalidValue for a day that has not begun; LedgerBusy, LedgerNotReady, LedgerReadOnly.
     """
     now = now or datetime.now(UTC)
-    with reading():
+    with reading(), one_moment():
         draft = _drafted(account, day, now)
     outcome = draft.outcome(now, in_progress=in_progress, rebuild=rebuild)
     if outcome is not Publishing.NEW:

@@ -11,12 +11,14 @@ from django.http import HttpResponse
 from trading.domain.workbook import workbook
 from trading.errors import InvalidValue
 from trading.models import Account, Trade
+from trading.moment import one_moment
 from trading.pages.export_text import rows_of
 from trading.queries.trade_export import HEADER, export_blocks
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+@one_moment()
 def workbook_response(trades: QuerySet[Trade], account: Account, *, name: str) -> HttpResponse:
     """Return an account's trades as a workbook; more than a sheet holds are answered 400 with the way out."""
     rows = chain.from_iterable(map(rows_of, export_blocks(trades, account)))

@@ -12,6 +12,7 @@ from trading.domain.drawing import Drawing
 from trading.domain.limits import LimitState
 from trading.domain.shapes import OutcomeFigures
 from trading.models import Account, Signal
+from trading.moment import one_moment
 from trading.queries.day import Neighbours, SignalCounts
 from trading.queries.day_record import DayCurve
 from trading.queries.kept import LedgerMark, mark_of
@@ -61,6 +62,7 @@ class DayShown(TypedDict):
     after_query: str
 
 
+@one_moment()
 def day_shown(account: Account, asked: date | None, *, now: datetime, mark: LedgerMark | None = None) -> DayShown:
     """Return what the overview shows of the day asked for, else of the latest that has data.
 

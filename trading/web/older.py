@@ -11,6 +11,7 @@ from django.db.utils import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from trading import replica
+from trading.moment import one_moment
 from trading.replica import LedgerOrigin
 
 OWN = "ledger_written_up_to"  # of the session: the primary's log as of what this person wrote last
@@ -20,12 +21,16 @@ PageView = Callable[Concatenate[HttpRequest, Arguments], HttpResponse]
 
 
 def may_be_older(view: PageView[Arguments]) -> PageView[Arguments]:
-    """Let a page's GET be read from the replica, where that has what the person wrote last. It writes nothing."""
+    """Let a page's GET be read at one moment, from the replica where that has what the person wrote last. It writes
+    nothing."""
 
     @wraps(view)
     def look(request: HttpRequest, /, *arguments: Arguments.args, **keywords: Arguments.kwargs) -> HttpResponse:
-        if request.method not in SAFE or not replica.is_set():
+        if request.method not in SAFE:
             return view(request, *arguments, **keywords)
+        if not replica.is_set():
+            with one_moment():
+                return view(request, *arguments, **keywords)
 
         def read(origin: LedgerOrigin) -> HttpResponse:
             vars(request)["ledger_origin"] = origin.text  # the foot of each page says it

@@ -15,6 +15,7 @@ from timeseries.wiring import open_reader
 from trading.domain.flags import BY_HAND
 from trading.errors import InvalidValue, StoreUnavailable, VeloxError
 from trading.models import Trade, User
+from trading.moment import one_moment
 from trading.operations.review_trade import review_trade
 from trading.pages.filter_form import FilterForm
 from trading.pages.review_form import ReviewForm
@@ -37,6 +38,7 @@ CORRECT = "trading.add_correction"  # who may correct may enter by hand
 
 
 @require_safe
+@one_moment()
 def trade_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one trade with all that is known of it, between its neighbours under the filter that was asked for."""
     trade = _trade(pk)

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from trading.models import Account, Trade
+from trading.moment import one_moment
 from trading.pages.csv_download import csv_response
 from trading.pages.filter_form import FilterForm
 from trading.pages.workbook_download import workbook_response
@@ -26,6 +27,7 @@ PER_PAGE = 50
 
 
 @require_safe
+@one_moment()
 def trade_list(request: HttpRequest) -> HttpResponse:
     """Show the trades of one account under a filter with their totals, the newest opening first."""
     choice = chosen_account(request)

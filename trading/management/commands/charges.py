@@ -11,6 +11,7 @@ from trading.domain.charge_sections import HEADS
 from trading.management.base import VeloxCommand
 from trading.management.output import FORMATS, Report, Table, add_format_arguments
 from trading.management.report import Value
+from trading.moment import one_moment
 from trading.queries.accounts import get_account
 from trading.queries.charges_report import ChargesReport, charges_report, sources_text
 
@@ -32,7 +33,8 @@ class Command(VeloxCommand):
         add_format_arguments(parser, formats=FORMATS)
 
     def answer(self, *, first: str | None, last: str | None, account: str, plan: str | None) -> bool:
-        report = charges_report(get_account(account), first, last, plan=plan, now=datetime.now(UTC))
+        with one_moment():
+            report = charges_report(get_account(account), first, last, plan=plan, now=datetime.now(UTC))
         self.emit(_report(report))
         return report["total"] is not None
 

@@ -25,6 +25,7 @@ from trading.management.period_report import (
     title_of,
 )
 from trading.models import Account
+from trading.moment import one_moment
 from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
 from trading.queries import daily_summary as queries
 from trading.queries.day_end import end_of_day
@@ -67,7 +68,8 @@ class Command(VeloxCommand):
                     "Only a whole day is published.", field=word, hint=f"Give --{word} with --date alone."
                 )
         if is_span:
-            summaries = build_span(selection_of(period), now=known_until(period, now))
+            with one_moment():
+                summaries = build_span(selection_of(period), now=known_until(period, now))
             self.emit(_span_report({**summaries, **known_of(period)}))
             return True
         cut, strategy_id, symbol = replace(cut_of(period), strategy_id=None), period["strategy"], period["symbol"]
@@ -79,7 +81,8 @@ class Command(VeloxCommand):
             summary, agrees = self._published(cut.account, day, now, publish=publish, rebuild=rebuild)
         else:
             end_of_day(cut.account, day, now=now)  # refuses a day that has not begun
-            summary, agrees = queries.summary_of_cut(cut, day, now=known_until(period, now)), True
+            with one_moment():
+                summary, agrees = queries.summary_of_cut(cut, day, now=known_until(period, now)), True
         summary = summary if strategy_id is None else queries.only(summary, strategy_id)
         self.emit(report({**summary, **known_of(period), **({} if symbol is None else {"symbol": symbol})}))
         return agrees

@@ -16,6 +16,7 @@ from trading.management.report import Report, Value
 from trading.management.trade_named import TradeOptions, add_name_arguments, trade_pk
 from trading.management.trade_screen import screen
 from trading.models import Trade
+from trading.moment import one_moment
 from trading.queries.trade_life import trade_life
 
 
@@ -29,7 +30,8 @@ class Command(VeloxCommand):
     def answer(self, **name: Unpack[TradeOptions]) -> bool:
         pk = trade_pk(name)
         try:
-            life = trade_life(pk, open_reader(), now=datetime.now(UTC))
+            with one_moment():
+                life = trade_life(pk, open_reader(), now=datetime.now(UTC))
         except Trade.DoesNotExist as error:
             raise UnknownTrade(f"There is no trade with the key {pk}.", field="pk") from error
         row, review = life.row, life.row.review

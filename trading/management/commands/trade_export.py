@@ -23,6 +23,7 @@ from trading.management.parquet import to_parquet, write_parquet
 from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
 from trading.management.report import Report, Table, Value
 from trading.models import Trade
+from trading.moment import one_moment
 from trading.pages.export_text import csv_header, csv_lines, json_objects, rows_of, written_beside
 from trading.pages.filter_form import filter_of
 from trading.queries import fill_export, trade_export
@@ -95,6 +96,7 @@ class Command(VeloxCommand):
         words = "only what the page of trades would list: its address after the question mark, result=loss&r_max=-1"
         parser.add_argument("--where", metavar="FILTER", default="", help=words)
 
+    @one_moment()
     def answer(self, *, fills: bool, where: str, **period: Unpack[PeriodOptions]) -> bool:
         if self.form == PARQUET and self.output is None:
             raise InvalidValue("Parquet is no text.", field="output", hint="Name a file with --output.")
