@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,9 +20,9 @@ from trading.feeds import csv_file, lines
 from trading.feeds.csv_file import read_csv
 from trading.feeds.lines import UnusableFile
 from trading.feeds.names import FileSymbols, stem_of
-from trading.feeds.numbers import read_numbers
+from trading.feeds.numbers import Numbers, read_numbers
 from trading.feeds.ticks import REASONS, FeedFile, whole
-from trading.feeds.times import read_times
+from trading.feeds.times import CellTimes, read_times
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 NOW = int(datetime(2021, 4, 13, tzinfo=UTC).timestamp()) * 10**9
@@ -441,6 +442,7 @@ CELLS = st.sampled_from(
         '"',
         "a,b",
         " 7 ",
+        "7\t",
         "0",
         "\r",
         "\0",
@@ -478,6 +480,43 @@ def told(file: FeedFile) -> list[tuple]:
 @settings(deadline=None, max_examples=60)
 def test_a_price_is_the_float_nearest_to_its_text(texts):
     assert read_numbers(pa.array(texts)).value.tolist() == [float(text) for text in texts]
+
+
+NUMBER_TEXTS = st.one_of(
+    st.decimals(min_value=0, max_value=10**12, places=3).map(lambda number: f"{number:f}"),
+    st.integers(0, 10**40).map(str),
+    st.text("0123456789.", max_size=40),
+    st.sampled_from(["", ".", "1.", ".5", "1..2", "1.2.3", "-1", "+1", "1e5", "nan", "inf", "0x10", "1,0", "1_0", "½"]),
+)
+
+
+@given(st.lists(NUMBER_TEXTS, max_size=12), st.integers(0, 3))
+@settings(deadline=None, max_examples=200)
+def test_a_number_is_read_alike_by_itself_and_among_others(texts, left_out):
+    together = read_numbers(pa.array(texts, pa.string()).slice(left_out))
+    for place, text in enumerate(texts[left_out:]):
+        alone = read_numbers(pa.array([text, "x"]))
+        for name in Numbers.__slots__:
+            assert repr(getattr(together, name)[place]) == repr(getattr(alone, name)[0]), (name, text)
+        if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+            assert together.value[place] == float(text)
+
+
+WALL = "2021-04-12 09:15:08"
+NEARLY_WALLS = st.builds(
+    lambda place, character: f"{WALL[:place]}{character}{WALL[place + 1 :]}",
+    st.integers(0, len(WALL) - 1),
+    st.sampled_from("0123456789-:+TZ t./a,"),
+)
+
+
+@given(NEARLY_WALLS | st.sampled_from([WALL[:10], WALL[:13], WALL[:16], f"{WALL}.5", f"{WALL}Z"]), st.integers(0, 3))
+@settings(deadline=None, max_examples=200)
+def test_a_time_is_read_alike_by_itself_and_among_others(cell, others):
+    clock = {"zone": KOLKATA, "now_ns": NOW}
+    together, alone = (read_times(pa.array(cells), **clock) for cells in ([cell, *[WALL] * others], [cell, "x"]))
+    for name in CellTimes.__slots__:
+        assert getattr(together, name)[0] == getattr(alone, name)[0], (name, cell)
 
 
 def test_a_hundred_thousand_rows_are_all_read(tmp_path):

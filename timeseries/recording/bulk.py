@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TypedDict
-from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,6 +17,7 @@ from timeseries.recording.columns import OPTIONAL, TickColumns, instants_of, nam
 from timeseries.recording.marked import Rejected
 from timeseries.recording.tick import KEYS, NO_QUOTE, QUOTES, TIMESTAMP, MayBeNegative, Shape, read_tick, shape_of
 from timeseries.recording.writer import LaneWriter
+from timeseries.spool.checksums import crcs_of
 from timeseries.spool.feed_keys import TIMES
 from timeseries.spool.frames import TickLayout
 from timeseries.spool.ordinals import NextOrdinal, Series
@@ -156,9 +156,7 @@ def write_columns(
         _follow_many(lane, series[used[0]], batch.layout, frames, slice(None), history)
     else:
         _follow_groups(lane, series, batch.layout, frames, symbols, history)
-    size = frames.dtype.itemsize
-    bodies = np.ndarray(take, dtype=f"V{size - 4}", buffer=memoryview(frames.data).cast("B"), strides=(size,))
-    frames["crc"] = np.fromiter(map(crc32, bodies.tolist(), repeat(lane.seed)), dtype=np.uint32, count=take)
+    frames["crc"] = crcs_of(frames.view("<u4").reshape(take, -1)[:, :-1], lane.seed)
     content = frames.tobytes()
     mark(take)
     lane.put(content, take)

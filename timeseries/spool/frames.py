@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from timeseries.measurements import IntArray, Mask
+from timeseries.spool.checksums import crcs_of
 
 MAGIC = b"VELOXSEG"
 FORMAT_VERSION = 1
@@ -239,7 +240,7 @@ def scan(chunk: bytes, *, seed: int, position: int, stop: int, last_sequence: in
         length = prefix >> 32
         same = same + 1 if prefix == previous else 0
         previous = prefix
-        count = 1 if same < RUN else _run(chunk, view, position, stop, prefix, seed, last_sequence)
+        count = 1 if same < RUN else _run(chunk, position, stop, prefix, seed, last_sequence)
         runs.append((position, length, prefix, count))
         last = position + (count - 1) * length
         if prefix >> 16 & 0xFF != SERIES:
@@ -262,7 +263,7 @@ def _whole(chunk: bytes, view: memoryview, position: int, seed: int) -> int | No
     return prefix
 
 
-def _run(chunk: bytes, view: memoryview, position: int, stop: int, prefix: int, seed: int, last_sequence: int) -> int:
+def _run(chunk: bytes, position: int, stop: int, prefix: int, seed: int, last_sequence: int) -> int:
     """Count the frames of this prefix that follow one another whole, the one at ``position`` included.
 
     Records end with the one numbered ``last_sequence``.
@@ -274,9 +275,8 @@ def _run(chunk: bytes, view: memoryview, position: int, stop: int, prefix: int, 
     if prefix >> 16 & 0xFF != SERIES:
         unlike |= rows["sequence"].astype(np.int64) > last_sequence
     count = max(1, int(unlike.argmax())) if unlike.any() else count  # the first is known to be whole
-    ends = range(position, position + count * length, length)
-    body = length - 4
-    sums = np.array([crc32(view[start : start + body], seed) for start in ends], dtype=np.uint32)
+    words = np.frombuffer(chunk, "<u4", count=count * length // 4, offset=position).reshape(count, -1)
+    sums = crcs_of(words[:, :-1], seed)
     broken = sums != rows["crc"][:count]
     return int(broken.argmax()) if broken.any() else count
 

@@ -59,12 +59,15 @@ def by_time(ranked: Sequence[Ticks]) -> Ticks:
 
 def spans(ticks: Ticks) -> Spans:
     """Return the first and the last instant (ns UTC) of each symbol that has ticks."""
-    by_symbol = {}
-    for place, symbol in enumerate(ticks.symbols):
-        times = ticks.time[ticks.symbol == place]
-        if len(times):
-            by_symbol[symbol] = int(times.min()), int(times.max())
-    return by_symbol
+    if not len(ticks):
+        return {}
+    order = np.argsort(ticks.symbol.astype(np.min_scalar_type(len(ticks.symbols))), kind="stable")
+    counts = np.bincount(ticks.symbol)
+    used = np.flatnonzero(counts)
+    begins, time = (np.cumsum(counts) - counts)[used], ticks.time[order]
+    earliest, latest = (extreme.reduceat(time, begins).tolist() for extreme in (np.minimum, np.maximum))
+    symbols = (ticks.symbols[place] for place in used.tolist())
+    return dict(zip(symbols, zip(earliest, latest, strict=True), strict=True))
 
 
 def joined_spans(parts: Iterable[Spans]) -> Spans:

@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.measurements import FloatArray
-from trading.feeds.ticks import mask_of
+from trading.feeds.texts import are_plain_numbers, mask_of
 
-_PLAIN = r"^\d{1,18}(\.\d{1,18})?$"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _ENDLESS = {"nan", "inf", "infinity"}
 
@@ -30,7 +29,7 @@ class Numbers:
 def read_numbers(texts: pa.Array) -> Numbers:
     """Return the numbers of an array of text: the plain ones at once, every other one by itself."""
     numbers = Numbers(len(texts))
-    plain = mask_of(pc.match_substring_regex(texts, _PLAIN))
+    plain = are_plain_numbers(texts)
     if plain.all():
         numbers.value = pc.cast(texts, pa.float64()).to_numpy().copy()
         return numbers

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import pyarrow as pa
 
 from timeseries.measurements import FloatArray, IntArray, Mask
 from timeseries.recording.columns import RepeatedTexts
@@ -154,8 +153,3 @@ def empty() -> Ticks:
     """Return no ticks."""
     none = np.array([], dtype=np.float64)
     return Ticks((), np.array([], dtype=np.int64), np.array([], dtype=np.int64), *[none] * len(NUMBERS))
-
-
-def mask_of(booleans: pa.Array) -> Mask:
-    """Return an Arrow array of booleans as a mask."""
-    return np.asarray(booleans.to_numpy(zero_copy_only=False), dtype=bool)

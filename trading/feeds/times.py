@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 
 from timeseries.measurements import IntArray, Mask
 from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MAGNITUDES, MICROSECOND, wall_offset_us
-from trading.feeds.ticks import mask_of
+from trading.feeds.texts import bytes_of, mask_of
 
 SECOND = 10**9
 QUARTER = 900 * SECOND  # no zone has changed its offset within a quarter of an hour since 2000
 INT64 = 2**63
 SPREAD_MAX = 2_000_000  # quarters of an hour in 57 years
 
+_WALL_EXAMPLE = "2021-04-12 09:15:00"
 _WALL = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?"
 _KINDS = (
     f"{_WALL}$",
@@ -48,7 +49,8 @@ class CellTimes:
 def read_times(texts: pa.Array, *, zone: ZoneInfo, now_ns: int) -> CellTimes:
     """Return the instants of an array of text; naive ones are wall times of ``zone``."""
     times = CellTimes(len(texts))
-    rest = np.ones(len(texts), dtype=bool)  # no cell is of two kinds, and those of a file are nearly always of one
+    alike = _all_walls(texts)
+    rest = np.full(len(texts), alike is None)  # no cell is of two kinds, and those of a file are nearly always of one
     walls, zoned, counts, times.date = (_taken(texts, rest, kind) for kind in _KINDS)
     times.absent = _taken(texts, rest, "^$")
     walls |= times.date
@@ -63,11 +65,23 @@ def read_times(texts: pa.Array, *, zone: ZoneInfo, now_ns: int) -> CellTimes:
             rows[:] = False
     times.time[counts] = _scaled(times.time[counts])
     walls |= _read_rest(times, texts, rest)
+    if alike is not None:
+        times.time, walls = alike, np.ones(len(texts), dtype=bool)
     _leave_zone(times, np.flatnonzero(walls), zone)
     good = ~(times.absent | times.unreadable | times.old | times.future | times.skipped | times.repeated)
     times.old |= good & (times.time < FIRST_NS)
     times.future |= good & (times.time > now_ns + AHEAD_NS)
     return times
+
+
+def _all_walls(texts: pa.Array) -> IntArray | None:
+    """Return the wall times (ns since 1970) of cells that are all as `_WALL_EXAMPLE`; None where one is not."""
+    if (np.diff(bytes_of(texts)[0]) != len(_WALL_EXAMPLE)).any():
+        return None
+    try:
+        return np.array(pc.cast(texts, pa.timestamp("ns")).cast(pa.int64()).to_numpy())
+    except pa.ArrowInvalid:  # of this length Arrow knows no other kind without an offset
+        return None
 
 
 def _taken(texts: pa.Array, rest: Mask, pattern: str) -> Mask:
