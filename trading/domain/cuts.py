@@ -15,6 +15,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
 
+from trading.domain.exit_runs import Floats
 from trading.domain.figures import Exit
 
 NONE = "—"
@@ -186,11 +187,13 @@ def edges_of(values: Sequence[float], *, is_boolean: bool, buckets: int = BUCKET
 
     None for a boolean. Equal edges fall together, so there may be fewer buckets than asked for.
     """
-    if is_boolean:
-        return None
-    ordered = sorted(values)
+    return None if is_boolean else edges_in_order(sorted(values), buckets)
+
+
+def edges_in_order(ordered: Sequence[float] | Floats, buckets: int = BUCKETS) -> tuple[float, ...]:
+    """Return `edges_of` values that are no booleans, of which few are looked at: they ascend."""
     places = (-(-len(ordered) * number // buckets) - 1 for number in range(1, buckets))
-    edges = sorted({ordered[place] for place in places if place >= 0})
+    edges = sorted({float(ordered[place]) for place in places if place >= 0})
     return tuple(edge for edge in edges if edge < ordered[-1])
 
 

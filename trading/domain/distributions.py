@@ -48,7 +48,9 @@ def distribution(units: Whole) -> list[DistributionStep]:
 
 def in_units(numbers: Floats) -> Whole:
     """Return numbers, none of them NaN, as whole units of 10^-8, half-even."""
-    return whole_numbers([int(unit) for unit in np.rint(numbers * ONE).tolist()])
+    units = np.rint(numbers * ONE)
+    fit = bool((np.abs(units) < 2.0**63).all())
+    return units.astype(np.int64) if fit else whole_numbers([int(unit) for unit in units.tolist()])
 
 
 def _round_width(spread: int) -> int:

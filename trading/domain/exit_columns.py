@@ -7,7 +7,7 @@ where it is larger than 64 bits hold.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, overload
@@ -88,7 +88,7 @@ class ExitColumns:
         of_trades = np.full(len(self._is_here()), np.nan) if column is None else column
         numbers = np.sort(of_trades[self._is_here() & ~np.isnan(of_trades)])
         is_boolean = bool(np.isin(numbers, (0.0, 1.0)).all())
-        edges = cuts.edges_of(numbers.tolist(), is_boolean=is_boolean)
+        edges = None if is_boolean else cuts.edges_in_order(numbers)
         names = cuts.bucket_names(edges)
         buckets = (of_trades != 0) if edges is None else np.searchsorted(np.array(edges, dtype=np.float64), of_trades)
         codes = np.where(np.isnan(of_trades), len(names), buckets).astype(np.int64)[self.trade]
@@ -130,15 +130,19 @@ class ExitColumns:
 
     def path(self, capital: Capital, places: Integers | None = None) -> EquityPath:
         """Return the equity that the exits realised, or those at some places, ascending."""
-        places = np.arange(len(self)) if places is None else places
         starts, changes = self._changes(places)
-        dates = DatesOf(self.day[places[starts]])
-        flows = [0] * len(dates)
+        dates = DatesOf(self.day[starts if places is None else places[starts]])
+        flows: dict[int, int] = {}
         for place, amount in capital.flows_before(dates):
-            flows[place] += amount
-        episodes, *end = exit_runs.drawdowns(changes, capital.at_start, whole_numbers(flows))
+            flows[place] = flows.get(place, 0) + amount
+        amounts = whole_numbers([*flows.values()])
+        came_in = (
+            np.zeros(len(dates), dtype=object) if amounts.dtype == object else np.zeros(len(dates), dtype=np.int64)
+        )
+        came_in[[*flows]] = amounts
+        episodes, *end = exit_runs.drawdowns(changes, capital.at_start, came_in)
         pnl_by_day = self.pnl_by_day(places)
-        closing = places[self.closes[places]]
+        closing = np.flatnonzero(self.closes) if places is None else places[self.closes[places]]
         return EquityPath(
             capital,
             dates,
@@ -160,15 +164,16 @@ class ExitColumns:
         at_start = [capital.at_start + sum(capital.flows.values()) for capital in capitals]
         return exit_runs.worst_falls(changes, np.searchsorted(begins, starts), at_start)
 
-    def _changes(self, places: Integers, is_begun: Flags | None = None) -> tuple[Integers, Whole]:
-        """Return where each instant of the exits at some places begins among them, and what it realised; one begins
-        where ``is_begun``, whatever was before."""
-        net, at, day = less(self.pnl[places], self.charges[places]), self.at[places], self.day[places]
-        is_first = np.ones(len(places), dtype=bool)
+    def _changes(self, places: Integers | None, is_begun: Flags | None = None) -> tuple[Integers, Whole]:
+        """Return where each instant of the exits at some places (None: of all) begins among them, and what it realised;
+        one begins where ``is_begun``, whatever was before."""
+        columns = self.pnl, self.charges, self.at, self.day
+        pnl, charges, at, day = columns if places is None else (column[places] for column in columns)
+        net, is_first = less(pnl, charges), np.ones(len(at), dtype=bool)
         is_first[1:] = (np.diff(at) != 0) | (np.diff(day) != 0)
         is_first |= False if is_begun is None else is_begun
         starts = np.flatnonzero(is_first)
-        return starts, net if len(starts) == len(net) else whole_numbers(group_sums(net, starts))
+        return starts, net if len(starts) == len(net) else sums_of_stretches(net, starts)
 
     def pnl_by_day(self, places: Integers | None = None) -> dict[date, int]:
         """Return what each day realised after known charges, of all exits or of those at some places, ascending."""
@@ -181,7 +186,7 @@ class ExitColumns:
     def hours(self) -> dict[tuple[int, int], Sums]:
         """Return the sums of the trades that closed, by weekday and hour of their opening."""
         counted = np.flatnonzero(self.closes & (self.hour != UNKNOWN))
-        order = counted[np.argsort(self.hour[counted], kind="stable")]
+        order = counted[np.argsort(self.hour[counted].astype(np.int16), kind="stable")]  # by their digits
         hours, starts = np.unique(self.hour[order], return_index=True)
         sizes = np.diff(np.append(starts, len(order))).tolist()
         whole = self.whole[order]
@@ -190,17 +195,20 @@ class ExitColumns:
 
     def take(self, places: Integers) -> ExitColumns:
         """Return the exits at some places, ascending."""
+        some = self.reordered(places)
+        groups = {cut: present(*group, range(len(group.names))) for cut, group in some.groups.items()}
+        return replace(some, groups=groups)
+
+    def reordered(self, order: Integers) -> ExitColumns:
+        """Return the exits of all groups, at their places in another order."""
         columns = {
-            name: getattr(self, name)[places]
+            name: getattr(self, name)[order]
             for name in (
                 *("at", "day", "pnl", "charges", "closes", "is_open", "whole", "unknown", "held", "multiple"),
                 *("trade", "opened", "closed", "hour"),
             )
         }
-        groups = {
-            cut: present(group.codes[places], group.names, range(len(group.names)))
-            for cut, group in self.groups.items()
-        }
+        groups = {cut: Groups(group.codes[order], group.names) for cut, group in self.groups.items()}
         return ExitColumns(**columns, groups=groups, conditions=self.conditions)
 
 
@@ -241,13 +249,19 @@ def present(codes: Integers, names: Sequence[str], order: Sequence[int]) -> Grou
 
 def group_sums(column: Whole, starts: Integers) -> list[int]:
     """Return the exact sum of each stretch of whole numbers that begins at one of ``starts``."""
+    sums: list[int] = sums_of_stretches(column, starts).tolist()
+    return sums
+
+
+def sums_of_stretches(column: Whole, starts: Integers) -> Whole:
+    """Return `group_sums` as a column."""
     if not len(starts):
-        return []
+        return column[:0]
     if _reach(column) * len(column) < 2**63:
-        sums: list[int] = np.add.reduceat(column, starts).tolist()
+        sums: Whole = np.add.reduceat(column, starts)
         return sums
     high, low = np.add.reduceat(column >> _HALF, starts), np.add.reduceat(column & 0xFFFFFFFF, starts)
-    return [(upper << _HALF) + lower for upper, lower in zip(high.tolist(), low.tolist(), strict=True)]
+    return whole_numbers([(upper << _HALF) + lower for upper, lower in zip(high.tolist(), low.tolist(), strict=True)])
 
 
 def group_squares(column: Whole, starts: Integers) -> list[int]:

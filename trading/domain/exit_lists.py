@@ -21,7 +21,7 @@ from trading.domain.exit_columns import (
     present,
     whole_numbers,
 )
-from trading.domain.exit_runs import Flags, Floats, Integers, Whole, distinct
+from trading.domain.exit_runs import Flags, Floats, Integers, Whole, distinct, in_order
 
 WORDS = ("strategy", "symbol", "side", "exit_reason", "tag")  # the cuts whose keys are read as they are
 
@@ -115,7 +115,10 @@ class ExitLists:
             conditions=self.conditions,
         )
         # Of those of one instant, by their multiple: so sums of floats are the same in whatever order exits were read.
-        return columns.take(np.lexsort((multiple, self.at, self.day)))
+        order = in_order(self.at, self.day, multiple)
+        if (np.diff(self.day[order]) < 0).any():  # an exchange of an earlier zone was at a later day
+            order = np.lexsort((multiple, self.at, self.day))
+        return columns.reordered(order)
 
     def _groups(self) -> dict[str, Groups]:
         days, of_day = distinct(self.day)

@@ -110,12 +110,23 @@ def streaks(at: Integers, pnl: Whole) -> Streaks:
     if not len(at):
         return Streaks(0, 0, 0)
     sign = (pnl > 0).astype(np.int64) - (pnl < 0)
-    # As they are read, exits come in order of time: those of one instant are sorted, and all where they do not.
-    is_in_order = bool((at[1:] > at[:-1]).all())
-    ordered = sign if is_in_order else sign[np.lexsort((sign, at))]
+    ordered = sign[in_order(at, sign)]
     begins = np.flatnonzero(np.concatenate(([True], np.diff(ordered) != 0)))
     lengths = ordered[begins] * np.diff(np.append(begins, len(ordered)))
     return Streaks(max(0, int(lengths.max())), max(0, -int(lengths.min())), int(lengths[-1]))
+
+
+def in_order(numbers: Integers, *further: Integers | Floats) -> Integers:
+    """Return the places of whole numbers, ascending, of equal ones by further columns and then as they stand: what
+    `numpy.lexsort` sorts all rows by each column for. Most often few are equal."""
+    order = np.argsort(numbers)
+    ordered = numbers[order]
+    is_equal = ordered[1:] == ordered[:-1]
+    if is_equal.any():
+        tied = np.flatnonzero(np.concatenate((is_equal, [False])) | np.concatenate(([False], is_equal)))
+        places = np.sort(order[tied])
+        order[tied] = places[np.lexsort((*(column[places] for column in further[::-1]), numbers[places]))]
+    return order
 
 
 def distinct(numbers: Integers) -> tuple[Integers, Integers]:

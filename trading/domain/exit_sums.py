@@ -7,11 +7,12 @@ and independent of the order of rows. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 
-from trading.domain.exit_runs import Flags, Floats, Integers, Whole, distinct
+from trading.domain.exit_runs import CLOSE, Flags, Floats, Integers, Whole, distinct
 from trading.domain.figures import Sample
 from trading.domain.intervals import Moments
 from trading.domain.statistics import Outcomes
@@ -35,6 +36,11 @@ class Level(NamedTuple):
     sums: list[list[Limb]]
     largest: Whole
     smallest: Whole
+
+    def take(self, places: Integers) -> Level:
+        """Return the entries at some places."""
+        sums = [[Limb(shift, numbers[places]) for shift, numbers in limbs] for limbs in self.sums]
+        return Level([column[places] for column in self.counts], sums, self.largest[places], self.smallest[places])
 
     def added(self, codes: Integers, size: int) -> Level:
         """Return an entry for each of so many groups, by the number of each entry's group."""
@@ -71,6 +77,13 @@ class ExitSums:
         sums = [*(self._limbs(column) for column in columns), self._squares(), multiples or []]
         self.exits = Level(counts, sums, whole, whole)
 
+    def take(self, places: Integers) -> ExitSums:
+        """Return what some of the exits are summed from."""
+        some = copy(self)
+        some.exits, some.whole = self.exits.take(places), self.whole[places]
+        some.multiple, some.has_multiple = self.multiple[places], self.has_multiple[places]
+        return some
+
     def samples(self, codes: Integers, size: int) -> Iterator[Sample]:
         """Yield the sample of each of so many groups, by the number of each exit's group."""
         return self._samples(self.exits.added(codes, size), codes)
@@ -80,8 +93,12 @@ class ExitSums:
         first, which leaves few. Best are cuts whose groups make few different combinations."""
         cells, count = np.zeros(len(self.whole), dtype=np.int64), 1
         for codes, size in cuts:
-            different, cells = distinct(cells * size + codes)
-            count = len(different)
+            if count * size > CLOSE * len(cells):  # numbers of combinations must not lie far apart
+                different, cells = distinct(cells)
+                count = len(different)
+            cells, count = cells * size + codes, count * size
+        different, cells = distinct(cells)
+        count = len(different)
         together = self.exits.added(cells, count)
         samples = []
         for codes, size in cuts:
@@ -150,7 +167,8 @@ class ExitSums:
             return [Moments.of(self.multiple[self.has_multiple & (codes == group)]) for group in range(size)]
         # Rounded as `math.fsum` rounds, so that rows tell the very same mean.
         means = [total / (1 << _FINE) / count if count else 0.0 for total, count in zip(totals, sizes, strict=True)]
-        apart = np.where(self.has_multiple, self.multiple - np.array(means)[codes], 0.0)
+        apart = self.multiple - np.array(means)[codes]
+        apart *= self.has_multiple
         squares = np.bincount(codes, weights=apart * apart, minlength=size).tolist()
         columns = zip(sizes, means, squares, strict=True)
         return [Moments(count, mean, square / (count - 1) if count > 1 else 0.0) for count, mean, square in columns]

@@ -15,7 +15,7 @@ UNINDEXED = (
 )
 ADDED = (
     ("trade", "trade_by_day", ["account", "trading_day"]),
-    ("trade", "trade_by_instrument", ["instrument", "account", "trading_day"]),
+    ("trade", "trade_by_instrument", ["instrument", "trading_day", "account"]),
     ("realisation", "realisation_by_strategy", ["strategy", "account", "day"]),
     ("realisation", "realisation_by_instrument", ["instrument", "account", "day"]),
 )

@@ -79,7 +79,7 @@ class Trade(models.Model):
             Index(name="trade_by_opening", fields=("account", "-opened_at")),
             Index(name="trade_by_day", fields=("account", "trading_day")),
             Index(name="trade_by_strategy", fields=("account", "strategy", "trading_day")),
-            Index(name="trade_by_instrument", fields=("instrument", "account", "trading_day")),
+            Index(name="trade_by_instrument", fields=("instrument", "trading_day", "account")),
             Index(name="trade_by_state", fields=("account", "state")),
             Index(name="trade_overnight", fields=("account", "closed_at"), condition=OVERNIGHT),
         ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from operator import sub
 
 from timeseries.values import parse_name
 from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Account, CapitalFlow, DayTotal
-from trading.queries.columns import UnitsSum
+from trading.queries.columns import UnitsSum, fetched_columns, whole_sum
 from trading.rows import fetch, one
 
 
@@ -67,4 +68,6 @@ def pnl_by_day(account: Account, *, until: date) -> dict[date, int]:
     ``until``."""
     rows = DayTotal.objects.filter(account=account, day__lte=until).values("day")
     sums = rows.annotate(gross=UnitsSum("gross_pnl"), costs=UnitsSum("charges"))
-    return {day: gross - (costs or 0) for day, gross, costs in sums.values_list("day", "gross", "costs")}
+    days, gross, costs = fetched_columns(sums.order_by("day").values_list("day", "gross", "costs"))
+    earned, paid = ([whole_sum(total) or 0 for total in column] for column in (gross, costs))
+    return dict(zip(days, map(sub, earned, paid), strict=True))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 
@@ -47,14 +46,14 @@ from trading.queries.statistics import (
 )
 
 ALL = "all"
+LONG = ("day", "week")  # cuts that have hundreds of parts
 # Cuts that are summed at once, since their groups make few combinations.
 FAMILIES = (
-    ("day", "week", "month"),
+    (*LONG, "month"),
     ("strategy", "side", "exit_reason", "tag"),
     ("symbol", "holding"),
     ("hour", "weekday", ALL),
 )
-LONG = ("day", "week")  # cuts that have hundreds of parts
 UNKNOWN = -1  # the key of an instrument that the ledger does not know: no row has it
 
 
@@ -203,9 +202,9 @@ def _counted(selection: Selection, grouping: str, newest: int | None) -> Counted
     question = cut.strategy_id, cut.instrument_id, selection.first, selection.last, grouping, newest
 
     def count() -> Counted:
-        period = _Period(selection)
+        period = _Period(selection, newest)
         sizes = {cut: len(groups.names) for cut, groups in period.exits.groups.items()}
-        return Counted(period.by_group(grouping), period.total(), period.parts(newest), sizes)
+        return Counted(period.by_group(grouping), period.total, period.parts(), sizes)
 
     return _kept_reports.of(cut.account, question, count) if cut.known_at is None else count()
 
@@ -252,9 +251,10 @@ class _InMarket:
 
 
 class _Period:
-    """The exits of a selection, read once, and the rows that are made of them."""
+    """The exits of a selection, read once, and the rows that are made of them. Parts of the `LONG` cuts but for the
+    ``newest`` are most of a page's time, and it shows none of them."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, newest: int | None) -> None:
         self.cut = selection.cut
         self.exits = lists_of([]).columns()
         self.history, self.span = History({}, {}), None
@@ -270,17 +270,25 @@ class _Period:
         self.sums = self.exits.sums()
         self.pnl_by_day = self.exits.pnl_by_day()
         self.capital = capital_beside(self.history, self.days, self.pnl_by_day)
-        whole = Groups(np.zeros(len(self.exits), dtype=np.int64), [ALL])
+        groups = {**self.exits.groups, ALL: Groups(np.zeros(len(self.exits), dtype=np.int64), [ALL])}
         self.samples: dict[str, list[Sample]] = {}
+        for cut in LONG if newest is not None else ():
+            assert newest is not None
+            older = max(0, len(groups[cut].names) - newest)
+            places = np.flatnonzero(groups[cut].codes >= older)
+            samples = self.sums.take(places).samples(groups[cut].codes[places] - older, len(groups[cut].names) - older)
+            self.samples[cut] = [*samples]
         for family in FAMILIES:
-            groups = [whole if cut == ALL else self.exits.groups[cut] for cut in family]
-            samples = self.sums.samples_of([(codes, len(names)) for codes, names in groups])
-            self.samples |= zip(family, samples, strict=True)
+            cuts = [cut for cut in family if cut not in self.samples]
+            of_each = self.sums.samples_of([(groups[cut].codes, len(groups[cut].names)) for cut in cuts])
+            self.samples |= zip(cuts, of_each, strict=True)
 
     def by_group(self, grouping: str) -> dict[str, CountedRow]:
         """Return the figures of each group of a grouping, `strategy` or `symbol`, that has an exit."""
         groups, rows = self.exits.groups[grouping], {}
         for name, sample in zip(groups.names, self.samples[grouping], strict=True):
+            if [name] == groups.names and cut_of_group(self.cut, grouping, name) == self.cut:
+                return {name: self.total}
             cut, places = cut_of_group(self.cut, grouping, name), self.exits.of_group(name, grouping)
             days = (
                 self.days if cut == self.cut or self.span is None else trading_days(cut, *self.span, since=self.since)
@@ -289,6 +297,7 @@ class _Period:
             rows[name] = self._row(cut, self.exits.path(capital, places), sample)
         return rows
 
+    @cached_property
     def total(self) -> CountedRow:
         """Return the figures of the whole selection."""
         return self._row(self.cut, self.exits.path(self.capital), self.samples[ALL][0])
@@ -296,9 +305,8 @@ class _Period:
     def _row(self, cut: Cut, path: EquityPath, sample: Sample) -> CountedRow:
         return {**figures.report_figures(path, sample), **self.excursions.of(cut)}
 
-    def parts(self, newest: int | None) -> PeriodParts:
-        """Return the period's exits cut in every way, and the equity day by day. The parts of the `LONG` cuts but for
-        the ``newest`` are most of a page's time, and it shows none of them."""
+    def parts(self) -> PeriodParts:
+        """Return the period's exits cut in every way, and the equity day by day."""
         curve: list[EquityDay] = []
         equity = peak = self.capital.at_start
         changes = figures.days_of(self.pnl_by_day, self.capital) if self.days else ()
@@ -315,10 +323,7 @@ class _Period:
             )
         conditions = self.exits.recorded_conditions()
         return {
-            "by": {
-                cut: _parts(groups, self.samples[cut], newest if cut in LONG else None)
-                for cut, groups in self.exits.groups.items()
-            },
+            "by": {cut: _parts(groups.names, self.samples[cut]) for cut, groups in self.exits.groups.items()},
             "by_condition": {name: self._by_condition(name) for name in conditions},
             "days": curve,
             "distributions": {
@@ -330,12 +335,12 @@ class _Period:
 
     def _by_condition(self, name: str) -> list[PartRow]:
         groups = self.exits.by_condition(name)
-        return _parts(groups, self.sums.samples(groups.codes, len(groups.names)))
+        return _parts(groups.names, [*self.sums.samples(groups.codes, len(groups.names))])
 
 
-def _parts(groups: Groups, samples: Iterable[Sample], newest: int | None = None) -> list[PartRow]:
-    start = 0 if newest is None else max(0, len(groups.names) - newest)
-    pairs = islice(zip(groups.names, samples, strict=True), start, None)
+def _parts(names: Sequence[str], samples: Sequence[Sample]) -> list[PartRow]:
+    """Return a row for each of the last parts of a cut: as many as there are samples."""
+    pairs = zip(names[len(names) - len(samples) :], samples, strict=True)
     return [{"key": name, **figures.part_figures(sample)} for name, sample in pairs]
 
 

@@ -30,6 +30,7 @@ from trading.queries.columns import UnitsSum, day_of, instant_of, text, units, w
 from trading.queries.day_only import is_untimed, without_flag
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.kept_statements import ACCOUNT, KeptStatement, PlainQuery, Slot
+from trading.queries.kept_tables import of_most
 from trading.queries.period import EARLIEST, check_days, date_in, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.trades import OPEN, VOID
@@ -316,7 +317,11 @@ class TradedSpan(NamedTuple):
 
 def traded_span(cut: Cut, *, with_void: bool = False) -> TradedSpan:
     """Return the span in which a cut was traded, as it was known; of void trades only ``with_void``."""
-    trades, exits = Trade.objects.filter(**cut.lookups()), Realisation.objects.filter(**cut.lookups())
+    lookups = cut.lookups()
+    exits, trades = Realisation.objects.filter(**lookups), Trade.objects.filter(**lookups)
+    if cut.instrument_id is not None:  # an account that is no expression leads SQLite to the days of all symbols
+        del lookups["account"]
+        trades = of_most(Trade.objects.filter(**lookups), cut.account)
     trades = trades if with_void else trades.exclude(state=VOID)
     openings: list[date | None] = []
     exit_days: list[date | None] = []
