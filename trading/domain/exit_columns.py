@@ -242,6 +242,8 @@ def present(codes: Integers, names: Sequence[str], order: Sequence[int]) -> Grou
     """Return the groups that have an exit, numbered in this order."""
     counts = np.bincount(codes, minlength=len(names)) if len(codes) else np.zeros(len(names))
     places_present = [place for place in order if counts[place]]
+    if places_present == list(range(len(names))):
+        return Groups(codes, list(names))
     numbers = np.zeros(len(names), dtype=np.int64)
     numbers[places_present] = np.arange(len(places_present))
     return Groups(numbers[codes] if len(codes) else codes, [names[place] for place in places_present])

@@ -195,4 +195,6 @@ def _grouped(names: Sequence[str], codes: Integers) -> Groups:
     # Days of one week share its name.
     first: dict[str, int] = {}
     shared = np.array([first.setdefault(name, place) for place, name in enumerate(names)], dtype=np.int64)
-    return present(shared[codes] if names else codes, names, [first[name] for name in cuts.in_order(first)])
+    return present(
+        shared[codes] if len(first) < len(names) else codes, names, [first[name] for name in cuts.in_order(first)]
+    )

@@ -6,13 +6,14 @@ and independent of the order of rows. Pure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 
-from trading.domain.exit_runs import CLOSE, Flags, Floats, Integers, Whole, distinct
+from trading.domain.exit_runs import Flags, Floats, Integers, Whole, distinct
 from trading.domain.figures import Sample
 from trading.domain.intervals import Moments
 from trading.domain.statistics import Outcomes
@@ -44,11 +45,25 @@ class Level(NamedTuple):
 
     def added(self, codes: Integers, size: int) -> Level:
         """Return an entry for each of so many groups, by the number of each entry's group."""
+        starts = np.searchsorted(codes, np.arange(size))
+        if (np.diff(codes) >= 0).all() and (np.diff(starts, append=len(codes)) > 0).all():
+            return self._added_in_order(starts)
         largest, smallest = _zeros(size, self.largest), _zeros(size, self.smallest)
         np.maximum.at(largest, codes, self.largest)
         np.minimum.at(smallest, codes, self.smallest)
         sums = [[Limb(shift, _sums_of(numbers, codes, size)) for shift, numbers in limbs] for limbs in self.sums]
         return Level([_sums_of(column, codes, size) for column in self.counts], sums, largest, smallest)
+
+    def _added_in_order(self, starts: Integers) -> Level:
+        """Return an entry for each stretch that begins at one of ``starts``: in a tenth of the time of entries one by
+        one, of which each waits for the one before it."""
+        none = np.zeros(1, dtype=np.int64)
+        largest, smallest = (
+            most(np.asarray(most.reduceat(column, starts)), none) if len(starts) else column[:0]
+            for most, column in ((np.maximum, self.largest), (np.minimum, self.smallest))
+        )
+        sums = [[Limb(shift, np.add.reduceat(numbers, starts)) for shift, numbers in limbs] for limbs in self.sums]
+        return Level([np.add.reduceat(column, starts) for column in self.counts], sums, largest, smallest)
 
 
 class ExitSums:
@@ -91,21 +106,12 @@ class ExitSums:
     def samples_of(self, cuts: Sequence[tuple[Integers, int]]) -> list[list[Sample]]:
         """Return the `samples` of several cuts at once: exits that all of them put into the same groups are added up
         first, which leaves few. Best are cuts whose groups make few different combinations."""
-        cells, count = np.zeros(len(self.whole), dtype=np.int64), 1
-        for codes, size in cuts:
-            if count * size > CLOSE * len(cells):  # numbers of combinations must not lie far apart
-                different, cells = distinct(cells)
-                count = len(different)
-            cells, count = cells * size + codes, count * size
-        different, cells = distinct(cells)
-        count = len(different)
-        together = self.exits.added(cells, count)
-        samples = []
-        for codes, size in cuts:
-            of_cells = np.zeros(count, dtype=np.int64)
-            of_cells[cells] = codes
-            samples.append([*self._samples(together.added(of_cells, size), codes)])
-        return samples
+        cells, groups_of_cells = _cells(cuts)
+        together = self.exits.added(cells, len(groups_of_cells[0]))
+        return [
+            [*self._samples(together.added(of_cells, size), codes)]
+            for of_cells, (codes, size) in zip(groups_of_cells, cuts, strict=True)
+        ]
 
     def _samples(self, groups: Level, codes: Integers) -> Iterator[Sample]:
         """Yield the sample of each group; ``codes`` are those of the exits."""
@@ -131,11 +137,13 @@ class ExitSums:
             )
 
     def _limbs(self, column: Whole, shift: int = 0) -> list[Limb]:
-        limbs = []
-        while max(abs(int(column.max(initial=0))), abs(int(column.min(initial=0)))) >> self.bits:
+        limbs: list[Limb] = []
+        while reach := max(abs(int(column.max(initial=0))), abs(int(column.min(initial=0)))):
+            if not reach >> self.bits:
+                return [*limbs, Limb(shift, column.astype(np.int64, copy=False))]
             limbs.append(Limb(shift, (column & (1 << self.bits) - 1).astype(np.int64)))
             column, shift = column >> self.bits, shift + self.bits
-        return [*limbs, Limb(shift, column.astype(np.int64))] if column.any() else limbs
+        return limbs
 
     def _squares(self) -> list[Limb]:
         size, half = np.abs(self.whole), self.bits // 2
@@ -172,6 +180,23 @@ class ExitSums:
         squares = np.bincount(codes, weights=apart * apart, minlength=size).tolist()
         columns = zip(sizes, means, squares, strict=True)
         return [Moments(count, mean, square / (count - 1) if count > 1 else 0.0) for count, mean, square in columns]
+
+
+def _cells(cuts: Sequence[tuple[Integers, int]]) -> tuple[Integers, list[Integers]]:
+    """Return a number for each exit's combination of groups in some cuts, and by cut the group of each combination."""
+    sizes, exits = tuple(size for _, size in cuts), len(cuts[0][0])
+    count = math.prod(sizes)
+    if 0 < count <= exits:  # so few that some of which there is no exit cost nothing
+        cells = np.ravel_multi_index(tuple(codes for codes, _ in cuts), sizes)
+        return cells, [of_cells.astype(np.int64) for of_cells in np.unravel_index(np.arange(count), sizes)]
+    cells, count = np.zeros(exits, dtype=np.int64), 1
+    for codes, size in cuts:
+        different, cells = distinct(cells * size + codes)
+        count = len(different)
+    groups_of_cells = [np.zeros(count, dtype=np.int64) for _ in cuts]
+    for of_cells, (codes, _) in zip(groups_of_cells, cuts, strict=True):
+        of_cells[cells] = codes
+    return cells, groups_of_cells
 
 
 def _zeros(size: int, alike: Whole) -> Whole:

@@ -74,6 +74,8 @@ class HeldColumns:
 
     def joined(self, other: HeldColumns) -> HeldColumns:
         """Return these and others."""
+        if not len(other.day):
+            return self
         markets = [*self.markets, *(market for market in other.markets if market not in self.markets)]
         numbers = np.array([markets.index(market) for market in other.markets], dtype=np.int64)
         return HeldColumns(
