@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests import page_desk
 from tests.browser import LAPTOP, Browser, chromium, environment, filled, manage, server
 from tests.waiting import PATIENCE_SECONDS
+from tests.wire import Wire
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -32,6 +33,15 @@ with DataManager(source="strategy") as dm:
     dm.process_tick("M&M", {"ltp": 771.20})
     print(time.time(), flush=True)
     input()
+"""
+
+
+# Timers of a page that are twenty times as quick, and a clock of the wall that a test sets.
+HASTY = """
+const [later, now] = [window.setTimeout, Date.now];
+window.ahead = 0;
+window.setTimeout = (call, milliseconds) => later(call, milliseconds / 20);
+Date.now = () => now() + window.ahead;
 """
 
 
@@ -118,3 +128,44 @@ def test_the_overview_follows_the_desk_and_says_when_it_cannot(
             browser.driver.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
             await_that(browser, lambda: state(browser) == "ended", "and looking again says the same")
             browser.open("/trades/")  # no stream is left that the server would have to wait for
+
+
+def looked_at(browser: Browser, *, is_hidden: bool) -> None:
+    """Have the page be behind another one, or in front again."""
+    value = str(is_hidden).lower()
+    browser.driver.execute_script(
+        f"Object.defineProperty(document, 'hidden', {{value: {value}, configurable: true}});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+
+def test_nothing_is_called_live_that_may_be_old_while_the_server_hangs(data_dir: Path, tmp_path: Path) -> None:
+    """A laptop that slept, a page that was behind others, a proxy whose server is away and then does not answer."""
+    with (
+        server(data_dir) as address,
+        closing(Wire(urlsplit(address).port or 0)) as wire,
+        chromium(tmp_path / "profile", f"http://127.0.0.1:{wire.port}") as browser,
+    ):
+        browser.log_in("viewer", page_desk.PASSWORD)
+        browser.open("/")
+        await_that(browser, lambda: state(browser) == "live", "it is live")
+        browser.driver.execute_script(HASTY)
+        wire.is_hung = True
+        looked_at(browser, is_hidden=True)
+        looked_at(browser, is_hidden=False)
+        assert state(browser) == "lost", "nothing came since it was looked at last"
+        wire.is_hung = False
+        browser.driver.execute_script("window.ahead += 3_600_000")
+        await_that(browser, lambda: state(browser) == "live", "it comes back by itself")
+        wire.is_hung = True
+        browser.driver.execute_script("window.ahead += 3_600_000")
+        await_that(browser, lambda: state(browser) == "lost", "an hour is over by the clock, whatever timers say")
+        wire.is_hung = False
+        browser.driver.execute_script("window.ahead += 3_600_000")
+        await_that(browser, lambda: state(browser) == "live", "it comes back by itself")
+        wire.refusals, wire.is_hung = 1, True
+        wire.cut()
+        await_that(browser, lambda: wire.refusals == 0, "its next attempt is refused")
+        wire.is_hung = False  # what hung goes on hanging: nobody carries it, and nobody cuts it
+        await_that(browser, lambda: state(browser) == "live", "it asks anew, and comes back")
+        browser.open("/trades/")

@@ -7,8 +7,9 @@
   const word = document.getElementById("live-word");
   const at = document.getElementById("live-at");
   const QUIET_MS = 10000;
+  const RECONNECTING = "Not live, reconnecting. Figures of";
   let source = null;
-  let quiet = 0;
+  let heardAt = 0;
   let newest = "";
 
   function show(state, text) {
@@ -20,12 +21,13 @@
   }
 
   function heard() {
-    clearTimeout(quiet);
-    quiet = setTimeout(lost, QUIET_MS);
+    heardAt = Date.now();
   }
 
-  function lost() {
-    show("lost", "Not live, reconnecting. Figures of");
+  function lookIfQuiet() {
+    // By the clock on the wall: a laptop that slept has heard nothing meanwhile, though its timers stood still, too.
+    if (!source || Math.abs(Date.now() - heardAt) < QUIET_MS) return;
+    show("lost", RECONNECTING);
     close();
     connect();
   }
@@ -47,7 +49,6 @@
   }
 
   function close() {
-    clearTimeout(quiet);
     if (source) source.close();
     source = null;
   }
@@ -59,12 +60,14 @@
 
   async function isRefused() {
     const asked = new AbortController(); // of an answer only its head is looked at: a stream would be read for ever
+    const patience = setTimeout(() => asked.abort(), QUIET_MS);
     try {
       const answer = await fetch(live.dataset.events, { redirect: "manual", signal: asked.signal });
       return answer.type === "opaqueredirect" || answer.status === 403;
     } catch {
       return false; // nobody answers
     } finally {
+      clearTimeout(patience);
       asked.abort();
     }
   }
@@ -72,11 +75,11 @@
   async function refused() {
     // The browser will not try again by itself: a login that ended, or a server that has no live figures yet.
     close();
+    show("lost", RECONNECTING);
     if (await isRefused()) {
       ended();
       return;
     }
-    show("lost", "Not live, reconnecting. Figures of");
     setTimeout(connect, QUIET_MS);
   }
 
@@ -109,7 +112,7 @@
       if (source.readyState === EventSource.CLOSED) {
         refused();
       } else {
-        show("lost", "Not live, reconnecting. Figures of");
+        show("lost", RECONNECTING);
       }
     };
   }
@@ -117,8 +120,13 @@
   newest = live.dataset.at;
   document.addEventListener("visibilitychange", () => {
     // A browser keeps six connections to a server: pages that nobody looks at leave theirs to others.
-    if (document.hidden) close();
-    else connect();
+    if (document.hidden) {
+      close();
+      show("lost", RECONNECTING); // so it is not called live when it is looked at again, before anything has come
+    } else {
+      connect();
+    }
   });
+  setInterval(lookIfQuiet, 1000);
   connect();
 })();
