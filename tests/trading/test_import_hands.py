@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
 from tests.trading.statements import DAY, future, statement
 from tests.trading.test_import_fills import imported, trades
-from trading.brokers.values import Statement
-from trading.models import DayTotal, Trade, User
+from trading.brokers.values import FillLine, Statement
+from trading.errors import LedgerBusy
+from trading.models import DayTotal, Fill, Trade, User
+from trading.operations import import_fills as importing
+from trading.operations.add_fill import add_fill
 from trading.operations.amend import amend
 from trading.operations.close_position import close_position
 from trading.operations.create_account import create_account
@@ -17,6 +23,7 @@ from trading.operations.import_fills import import_fills
 from trading.operations.review_trade import review_trade
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
+from trading.operations.void import void
 from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
@@ -159,3 +166,41 @@ def test_the_proof_of_imports_into_two_accounts_is_green() -> None:
 
 def one_fill(number: int) -> Statement:
     return statement([future(f"{number}", "BUY", 1, day=number)])
+
+
+HANDS: dict[str, Callable[[Trade, datetime], object]] = {
+    "correct": lambda trade, _: amend(trade.pk, fill=1, price="101", **WHO),
+    "void": lambda trade, _: void(trade.pk, **WHO),
+    "close": lambda trade, at: close_position("main", trade.trade_id, "imported", SYMBOL, exit_price=110, exit_time=at),
+    "add a fill": lambda trade, at: add_fill("main", trade.trade_id, "SELL", 110, 25, at),
+}
+
+
+@pytest.mark.parametrize(
+    ("hand", "fill"),
+    [
+        *((hand, future("1", "BUY", 25, 99)) for hand in HANDS),  # for which the trade would give way
+        *((hand, future("3", "SELL", 25, 120, minute=120)) for hand in HANDS if hand != "correct"),  # that goes on it
+    ],
+    ids=lambda given: given if isinstance(given, str) else "gives way" if given.side == "BUY" else "goes on",
+)
+def test_a_hand_between_the_look_at_a_trade_and_its_booking_is_not_undone(
+    hand: str, fill: FillLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = future("2", "BUY", 75, 100, minute=30)
+    imported(entry)
+    trade = Trade.objects.get()
+    contexts = {name: getattr(importing, name) for name in ("together", "nullcontext")}
+
+    def after_the_hand(name: str) -> AbstractContextManager[None]:
+        HANDS[hand](trade, trade.opened_at + timedelta(hours=1))
+        return contexts[name]()
+
+    with monkeypatch.context() as patch, pytest.raises(LedgerBusy, match="changed at the same time"):
+        for name in contexts:
+            patch.setattr(importing, name, partial(after_the_hand, name))
+        imported(entry, fill)
+    left = list(Trade.objects.values()), list(Fill.objects.values())
+    outcome = imported(entry, fill)
+    assert "stays as it is" in outcome.findings[0]
+    assert (list(Trade.objects.values()), list(Fill.objects.values())) == left

@@ -24,6 +24,7 @@ from trading.errors import InvalidValue
 from trading.models import Account, DayTotal, Fill, Instrument, JournalHead, Realisation, Strategy, Trade
 from trading.queries import facts
 from trading.queries.sessions import calendar_of
+from trading.transactions import busy
 
 OPERATION = "book_trade"
 # A fill whose time nobody told comes last on its day.
@@ -118,14 +119,22 @@ def _new(book: Book, built: BuiltTrade) -> Entry:
 
 
 def _standing(book: Book, built: BuiltTrade, trade: Trade) -> Entry:
-    """Return an open trade, as its fills and their corrections have left it, that more legs follow."""
+    """Return an open trade, as its fills and their corrections have left it, that more legs follow.
+
+    Raises: LedgerBusy where it is open no more, or a strategy booked a fill on it, since the legs were built.
+    """
+    last = trade.fills.order_by("-sequence")[0]
+    booked = last.sequence
+    is_as_built = booked <= len(built.legs) and built.legs[booked - 1].fill.key == (last.fill_id or "")
+    if trade.state != Trade.State.OPEN or not is_as_built:
+        raise busy(f"trade {trade.trade_id} changed at the same time")
     trade.account, trade.strategy, trade.instrument = book.account, book.strategy, book.instrument
     if facts.CORRECTED not in trade.flags:
         holding, sequence = facts.standing(trade)
     else:
         holding, _ = facts.folded(trade, facts.fills_of(trade))
-        sequence = trade.fills.count() + 1
-    return Entry(built, trade, holding, first_sequence=sequence, booked=trade.fills.count())
+        sequence = booked + 1
+    return Entry(built, trade, holding, first_sequence=sequence, booked=booked)
 
 
 def _fold(book: Book, entry: Entry, calendar: Calendar) -> None:

@@ -41,12 +41,13 @@ from trading.queries.imported_trades import (
     LegName,
     Rebuilt,
     TradeName,
+    booked_trades,
     first_unbooked,
     rebuilt,
     to_be_booked,
 )
 from trading.queries.period import date_in
-from trading.transactions import writing
+from trading.transactions import busy, writing
 
 FILLS_AT_ONCE = 500  # well within the two seconds for which a strategy waits behind them
 VOIDS_AT_ONCE = 50
@@ -218,6 +219,19 @@ def settle(plan: SettlingPlan, *, by: str, reason: str) -> None:
     charging.share_anew(plan.group.account, days, reason=reason, by=by, now=datetime.now(UTC))
 
 
+def must_stand(plan: SettlingPlan) -> None:
+    """Look again, behind the lock, at the trades that are to give way. Raises: LedgerBusy where one is another now."""
+    if not plan.replaced:
+        return
+    journal.lock_account(plan.group.account.code)
+    window = booked_trades(plan.group, min(each.name[1] for each in plan.replaced))
+    standing = {each.trade.pk: each for each in window if not each.is_touched}
+    for each in plan.replaced:
+        now = standing.get(each.trade.pk)
+        if now is None or (now.trade.state, now.legs) != (each.trade.state, each.legs):
+            raise busy(f"trade {each.trade.trade_id} changed at the same time")
+
+
 def give_way(trades: Sequence[Booked]) -> None:
     """Void trades that give way, and free their ids for those that take their place."""
     for start in range(0, len(trades), VOIDS_AT_ONCE):
@@ -234,7 +248,7 @@ def book_all(group: FillGroup, trades: Sequence[BuiltTrade], *, by: str) -> None
     for batch in _at_once(trades):
         with writing():
             account, head = journal.lock_account(group.account.code)
-            of = {"account": account, "strategy": group.strategy, "state": Trade.State.OPEN, "fills__sequence": 1}
+            of = {"account": account, "strategy": group.strategy, "fills__sequence": 1}
             rows = Trade.objects.filter(**of, trade_id__in=[built.trade_id for built in batch])
             # Its own day is another than the reported one where a correction moved it.
             opened = rows.annotate(first_at=F("fills__at"))

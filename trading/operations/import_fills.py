@@ -124,8 +124,10 @@ def _settle(run: FillsImport, touched: FirstDays, outcome: ImportOutcome) -> lis
         with reading():
             plan = settling.plan_of(group, day)
         try:
-            # Trades give way together with the booking of what takes their place, or not at all.
+            # Trades give way together with the booking of what takes their place, or not at all: nor where a person
+            # or a strategy had a hand in one since it was looked at.
             with together() if plan.replaced else nullcontext():
+                settling.must_stand(plan)
                 settling.give_way(plan.replaced)
                 settling.book_all(group, plan.to_book, by=run.by)
         except (InvalidValue, CrossesZeroError) as error:
