@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -17,6 +18,7 @@ from tests.timeseries.desks import Desk, desk_in
 from timeseries.errors import FlushTimeout, SpoolFull, StoreUnavailable
 from timeseries.measurements import TICKS, PointBatch
 from timeseries.shipping import clearing, pump
+from timeseries.shipping.shipper import ship_slice
 from timeseries.spool.bell import Bell
 from timeseries.spool.disk_space import Room, Space
 from timeseries.stores.base import PointQuery, Refusal
@@ -297,6 +299,34 @@ def test_flush_gives_a_companion_that_listens_but_does_nothing_a_moment_only(des
     desk.pump.wait_until_settled(desk.pump.everything(), 10)
     assert points(desk)["stored"] == 3
     deaf.close()
+
+
+@pytest.mark.parametrize("slices", [4, 2], ids=["to the end", "until it ends midway"])
+def test_flush_leaves_shipping_to_a_companion_that_works_and_does_the_rest_itself(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, slices: int
+) -> None:
+    companion, now, left = desk.another_pump(), 0.0, slices
+    companion.bell.listen()
+    record(desk, 4)
+    (lane,) = companion.spool.lanes()
+
+    def sleep(_: float) -> None:
+        """Between two looks of `flush` the companion ships a slice, in less than its patience; then time passes."""
+        nonlocal now, left
+        if desk.pump._draining is not None:
+            time.sleep(0.001)
+            return
+        now += 0.4
+        if left:
+            left -= 1
+            ship_slice(lane, companion.store, owner="the companion", rows=1)
+
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep, perf_counter=time.perf_counter)
+    monkeypatch.setattr(pump, "time", clock)
+    desk.pump.wait_until_settled(desk.pump.everything(), 100)
+    companion.bell.close()
+    assert points(desk)["stored"] == 4
+    assert [len(batch) for batch in desk.store.batches] == [4 - slices] * (slices < 4), "what flush shipped itself"
 
 
 def test_a_bell_without_a_listener_is_not_heard(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ DAYS_EVERY_NS = 30 * SECOND  # a day that is over and was quiet for so long has 
 PASS_SECONDS = 0.2  # longest single shipping pass, so that the companion's other jobs get a turn
 HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
 DISK_SECONDS = 3.0  # the longest wait after a fault of our own disk: once it is well nothing shall wait for long
-PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
+PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion to begin before it ships itself
+WORKING_SECONDS = 5.0  # the same after each slice that the companion has settled
 LOOK_SECONDS = 0.005  # between two looks at what is settled
 
 log = structlog.get_logger("system")
@@ -281,7 +282,7 @@ class Pump:
         return {_key(lane): lane.issued() for lane in self.spool.lanes()}
 
     def wait_until_settled(self, targets: Mapping[LaneKey, int], timeout: float) -> None:
-        """Return when every sequence up to the targets is settled; ships itself when no companion does.
+        """Return when every sequence up to the targets is settled; ships itself when no companion does, or no longer.
 
         A slice that the store has in hand when the time is up is finished in a thread; nobody waits for it, but for the
         end of the process.
@@ -289,19 +290,22 @@ class Pump:
         Raises:
             FlushTimeout: some still wait after ``timeout`` seconds; they stay in the spool.
         """
-        deadline, waiting = time.monotonic() + timeout, self._unsettled(targets)
+        deadline, waiting = time.monotonic() + timeout, self.waiting(targets)
         alone_at = time.monotonic() + (PATIENCE_SECONDS if waiting and self.bell.ring() else 0.0)
         while waiting and (now := time.monotonic()) < deadline:
             if now >= alone_at and (self._draining is None or not self._draining.is_alive()):
                 self._draining = threading.Thread(
-                    target=self.ship_through, args=(waiting,), kwargs={"until": deadline}, name="velox-flush"
+                    target=self.ship_through, args=(targets,), kwargs={"until": deadline}, name="velox-flush"
                 )
                 self._draining.start()
             time.sleep(LOOK_SECONDS)
-            waiting = self._unsettled(waiting)
+            before, waiting = waiting, self.waiting(targets)
+            if waiting < before:
+                # Two that ship in turns are no faster than one, and each holds what the store needs in memory.
+                alone_at = now + min(WORKING_SECONDS, (deadline - now) / 2)
         if waiting:
             raise FlushTimeout(
-                f"{self.waiting(waiting)} points still wait after {timeout:g} s.",
+                f"{waiting} points still wait after {timeout:g} s.",
                 hint="They are safe in the spool, and shipped as soon as the store answers: see `manage.py spool`.",
             )
 
