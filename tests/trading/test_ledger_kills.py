@@ -116,23 +116,24 @@ def _killed(call: Callable[[], Any], place: int) -> bool:
 
 
 def _die_at(place: int) -> None:
-    count = 0
+    count, has_written = 0, False
 
-    def counted(execute: Any, *arguments: Any) -> Any:
-        nonlocal count
+    def counted(execute: Any, sql: str, *arguments: Any) -> Any:
+        nonlocal count, has_written
         count += connection.in_atomic_block  # what is read before the transaction leaves nothing behind
+        has_written = has_written or sql.lstrip().startswith(("INSERT", "UPDATE", "DELETE"))
         if count == place:
             os.kill(os.getpid(), signal.SIGKILL)
-        return execute(*arguments)
+        return execute(sql, *arguments)
 
     wrapper_of_vendor = type(connections["default"])
     commit = wrapper_of_vendor._commit
 
     def committed(wrapper: Any) -> None:
-        if place == COMMIT:
+        if place == COMMIT and has_written:
             os.kill(os.getpid(), signal.SIGKILL)
         commit(wrapper)
-        if place == COMMITTED:
+        if place == COMMITTED and has_written:
             os.kill(os.getpid(), signal.SIGKILL)
 
     connection.execute_wrappers.append(counted)

@@ -253,8 +253,15 @@ def book_all(group: FillGroup, trades: Sequence[BuiltTrade], *, by: str) -> None
             # Its own day is another than the reported one where a correction moved it.
             opened = rows.annotate(first_at=F("fills__at"))
             standing = {(row.trade_id, date_in(row.first_at, group.instrument.exchange.zone)): row for row in opened}
+            if any(built.name in standing and _is_done(built, standing[built.name], trades) for built in batch):
+                continue
             book = Book(account, group.strategy, group.instrument, head, datetime.now(UTC), by)
             book_trades(book, [(built, standing.get(built.name)) for built in batch])
+
+
+def _is_done(built: BuiltTrade, trade: Trade, trades: Sequence[BuiltTrade]) -> bool:
+    """Tell whether this is a run of a longer trade, which stands by itself, that was booked before a kill."""
+    return built not in trades and trade.fills.count() >= len(built.legs)
 
 
 def _at_once(trades: Sequence[BuiltTrade]) -> Iterator[list[BuiltTrade]]:
