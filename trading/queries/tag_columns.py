@@ -24,9 +24,8 @@ TAG = "tag"  # a column of a table
 def recorded_tags(cut: Cut, exits: QuerySet[Realisation] | None = None) -> Tags:
     """Return the tags of the trades' reviews, of those of some exits or (None) of the whole cut. Of one that was
     changed since, nobody knows the tags that it had."""
-    of = lookups_of(cut, "trade") | ({} if cut.known_at is None else {"reviewed_at__lt": cut.known_at})
-    rows = Review.objects.filter(**of)
-    rows = rows if exits is None else rows.filter(trade__in=exits.values("trade"))
+    rows = Review.objects.filter(**lookups_of(cut, "trade", exits))
+    rows = rows if cut.known_at is None else rows.filter(reviewed_at__lt=cut.known_at)
     pks, tags = fetched_columns(rows.values_list("trade_id", text("tags")))
     return {pk: texts_of(some) for pk, some in zip(pks, tags, strict=True) if texts_of(some)}
 
