@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Subquery
 from pyarrow import json
 
 from trading.domain.conditions import NAME_MAX, NUMBER_MAX
 from trading.domain.exit_runs import Floats, Integers, distinct
-from trading.models import Realisation, Signal, SignalCondition
+from trading.models import Account, Realisation, Signal, SignalCondition
 from trading.progress import tell
 from trading.queries.lines import INSTANT, REAL, WHOLE, WORDS, key_stretches, numbers, objects_of, table_of, words
 from trading.queries.statistics import Cut
@@ -136,11 +136,11 @@ def _of_numbers(cut: Cut, exits: QuerySet[Realisation] | None) -> Recorded:
     return {name: (trades[codes == code], column[codes == code]) for code, name in enumerate(names)}
 
 
-def lookups_of(cut: Cut, path: str, exits: QuerySet[Realisation] | None) -> Mapping[str, object]:
+def lookups_of(cut: Cut, path: str, exits: QuerySet[Realisation] | None) -> dict[str, Account | str | int | Subquery]:
     """Return the lookups of what belongs to the trades of some exits of the cut, or (None) to all of the cut's trades;
     what was moved to another strategy since, too."""
     if exits is not None:  # the cut's already: named beside them, SQLite would go through all trades of the account
-        return {f"{path}__in": exits.values("trade")}
+        return {f"{path}__in": Subquery(exits.values("trade"))}
     lookups = cut.lookups()
     if cut.known_at is not None:
         lookups.pop("strategy__code", None)
