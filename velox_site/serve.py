@@ -125,6 +125,7 @@ def _with_companion(listener: socket.socket, *, demo: bool) -> int:
                 companion.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 companion.kill()  # nothing is lost: what it had in hand is in the spool
+                companion.wait()
 
 
 @contextmanager

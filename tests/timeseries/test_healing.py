@@ -152,7 +152,8 @@ def test_health_the_audit_and_resend_name_the_file_and_what_to_do(desk: Desk) ->
         {"file": f"ticks/day=2021-04-12/{file.name}", "rows": 20, "missing": 0, "mended": True}
     ]
     assert manage(desk, "spool", "--audit").returncode == 0
-    assert json.loads(manage_py(desk, "health", "--format", "json").stdout)["parts"]["store"]["status"] == "ok"
+    store = json.loads(manage_py(desk, "health", "--format", "json").stdout)["parts"]["store"]
+    assert store["code"] in ("", "slow")  # slow: of a machine that has much else to do
     assert closes(fresh(desk)) == ALL
 
 
@@ -177,7 +178,7 @@ def test_rows_that_no_segment_keeps_are_given_up_only_by_word_and_counted(desk: 
     assert closes(fresh(desk)) == ALL[20:]
     assert fresh(desk).lost() == 20
     store = json.loads(manage_py(desk, "health", "--format", "json").stdout)["parts"]["store"]
-    assert (store["status"], "20 rows were lost" in store["detail"]) == ("ok", True)
+    assert (store["code"] in ("", "slow"), "20 rows were lost" in store["detail"]) == (True, True)
 
 
 def test_a_file_put_back_from_a_copy_is_whole_again(desk: Desk, tmp_path: Path) -> None:

@@ -352,7 +352,7 @@ CONDITIONS_TOO_DEEP: Any = {}
 for _ in range(16):
     CONDITIONS_TOO_DEEP = {"deeper": CONDITIONS_TOO_DEEP}
 CONDITIONS_DEEP = CONDITIONS_TOO_DEEP["deeper"]
-FUTURE = datetime.now().astimezone() + timedelta(hours=25)
+FUTURE = datetime.now().astimezone() + timedelta(days=7)  # also at the end of a long run of tests
 
 REFUSED = [
     *(("open", {"trade_id": value}) for value in ("", " T", "T ", "a\nb", "a\\b", "\ud800", "x" * 129, None, 7, b"T")),
