@@ -295,7 +295,7 @@ def _beside_the_store(
 
 @dataclass(slots=True)
 class StoredSymbol:
-    """What the store holds of one symbol of a feed, stretch by stretch; ``volumes`` are the highest of each day."""
+    """What the store holds of one symbol of a feed, stretch by stretch; ``volume`` is the highest of its last day."""
 
     rows: int = 0
     stored: int = 0
@@ -303,7 +303,8 @@ class StoredSymbol:
     high: float | None = None
     first: int | None = None
     last: int | None = None
-    volumes: dict[int, float | None] = field(default_factory=dict)
+    day: int | None = None
+    volume: float | None = None
 
     def add(self, rows: int, stored: pa.Table, zone: ZoneInfo) -> None:
         """Take a stretch: how many rows the feed has, and what is stored of them."""
@@ -320,13 +321,14 @@ class StoredSymbol:
         days = days_of(times, zone)
         day = int(days.max())  # within one second rows come out of order
         highest = pc.max(stored.column("day_volume").filter(pa.array(days == day))).as_py()
-        self.volumes[day] = _chosen(max, self.volumes.get(day), highest)
+        self.volume = _chosen(max, self.volume if day == self.day else None, highest)
+        self.day = day
 
     def outcome(self, symbol: str, feed: Feed) -> SymbolOutcome:
         """Return what is stored, and how it was read; None where there is nothing."""
         counted = {reading.mode: reading.evidence for reading in feed.volumes if reading.symbol == symbol}
         stamped = {reading.stamp: reading.evidence for reading in feed.stamps if reading.symbol == symbol}
-        volume = self.volumes[max(self.volumes)] if self.volumes else None
+        volume = self.volume
         return {
             "rows": self.rows,
             "stored": self.stored,

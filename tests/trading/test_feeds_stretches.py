@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_volumes_of_several_days_are_told_symbol_by_symbol_wherever_the_file_is_
     whole = read([path]).volumes
     monkeypatch.setattr(feed, "LINES_MAX", 1)
     assert read([path]).volumes == whole
-    assert [reading.symbol for reading in whole] == ["FA", "FA", "FB"]
+    assert [reading.symbol for reading in whole] == ["FA", "FB"]
 
 
 def test_a_stretch_holds_no_more_lines_than_it_may(tmp_path, monkeypatch):
@@ -96,6 +97,22 @@ def test_no_cut_lies_between_a_line_and_a_later_one_of_before(tmp_path, monkeypa
     assert len(parts) > 2
     ends = [(int(part.time.min()), int(part.time.max())) for part in parts]
     assert all(last < first for (_, last), (first, _) in pairwise(ends))
+
+
+def test_an_outline_of_years_is_two_numbers_for_each_minute():
+    outline = Outline()
+    tracemalloc.start()
+    try:
+        for first in range(0, 100_000, 10_000):
+            minutes = (np.arange(first, first + 10_000) * 60 + 1) * 10**9
+            nothing = {name: np.full(len(minutes), np.nan) for name in NUMBERS}
+            outline.add(Ticks(("A",), np.zeros(len(minutes), dtype=np.int64), minutes, **nothing))
+        del minutes, nothing
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert outline.before([0, 70_000, 10**6]) == [0, 70_000, 100_000]
+    assert kept < 100_000 * 20  # as numbers of Python's own they would be 10 MB
 
 
 def test_a_feed_in_stretches_holds_no_outline_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -121,14 +122,28 @@ def test_each_symbol_and_day_is_decided_for_itself_and_a_short_day_is_as_the_sym
     feed = concatenated(
         [ticks("A", [*every_second(rising), *every_second(short, DAY)]), ticks("B", every_second(random))]
     )
-    assert modes(feed) == [("A", "cumulative"), ("A", "cumulative"), ("B", "per_tick")]
+    assert modes(feed) == [("A", "cumulative"), ("B", "per_tick")]
     assert read(feed)[1][39:42] == short
 
 
 def test_a_day_begins_at_midnight_of_the_desk():
     late = every_second(list(range(1000, 1030)), int(14.5 * 3600))  # 23:45 at the desk
     early = every_second(list(range(30)), 15 * 3600)  # 00:15 of the next day: no fall of that day's volume
-    assert modes(ticks("A", [*late, *early])) == [("A", "cumulative")] * 2
+    assert modes(ticks("A", [*late, *early])) == [("A", "cumulative")]
+
+
+def test_of_a_symbols_days_each_mode_is_told_once_and_each_day_that_is_assumed():
+    sizes = np.random.default_rng(3).integers(1, 500, 60).tolist()
+    days = [list(range(40)), sizes, list(range(1, 40)), [1, 2], [3, 4, 5], [6, 7]]
+    feed = ticks("A", [row for day, volumes in enumerate(days) for row in every_second(volumes, day * DAY)])
+    told = [(reading.mode, reading.evidence) for reading in read(feed)[2]]
+    assert told[1:] == [
+        ("cumulative", "0 of 38 changes fall"),
+        ("per_tick", "3 volumes tell nothing"),
+        ("per_tick", "2 volumes tell nothing"),
+    ]
+    assert told[0][0] == "per_tick"
+    assert read(feed)[0][-4:] == [4, 5, 6, 7]
 
 
 def test_a_day_volume_given_by_name_stays():
@@ -163,15 +178,29 @@ def test_the_bound_of_chance_is_above_what_shuffling_gives():
     assert _chance(20, 1) < CHANCE_MAX < _chance(11, 0)
 
 
-def test_the_evidence_of_many_days_keeps_no_rows_of_them():
+def kept_evidence(parts: Iterable[Ticks]) -> int:
+    """The bytes that the evidence of a file's parts, all of it the day's so far, takes once they are gone."""
     evidence = VolumeEvidence(mode="auto", zone=KOLKATA, name="a.csv")
     tracemalloc.start()
     try:
-        for day in range(30):
-            evidence.add(ticks("A", [(day * DAY + row, float(row)) for row in range(10_000)]))
+        for part in parts:
+            evidence.add(part)
+        del part
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    (reading,) = {reading.mode for reading in evidence.meaning().readings}
-    assert reading == "cumulative"
+    assert {reading.mode for reading in evidence.meaning().readings} == {"cumulative"}
+    return kept
+
+
+def test_the_evidence_of_many_days_keeps_no_rows_of_them():
+    kept = kept_evidence(ticks("A", [(day * DAY + row, float(row)) for row in range(10_000)]) for day in range(30))
     assert kept < 1_000_000  # 30 days of two columns would be 4.8 MB
+
+
+def test_the_evidence_of_a_day_that_is_over_is_a_row_of_numbers():
+    parts = (
+        concatenated([ticks(f"S{n}", every_second(list(range(25)), day * DAY)) for n in range(100)])
+        for day in range(50)
+    )
+    assert kept_evidence(parts) < 5_000 * 100  # of 500 bytes each it would be 2.5 MB

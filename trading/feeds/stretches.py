@@ -3,7 +3,6 @@ understood, numbered and recorded by itself."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,7 +21,8 @@ Minutes = tuple[int, int]  # first and last
 class Outline:
     """How many lines of a file are due in each minute, and where it must not be cut: a later line is of before."""
 
-    lines: Counter[int] = field(default_factory=Counter)
+    _minutes: list[IntArray] = field(default_factory=list)  # ascending; the last of one may be the first of the next
+    _counts: list[IntArray] = field(default_factory=list)
     _uncut: list[Minutes] = field(default_factory=list)
     _latest: int = 0
 
@@ -33,7 +33,8 @@ class Outline:
         due = np.maximum.accumulate(np.maximum(ticks.time, self._latest))
         self._latest = int(due[-1])
         minutes, counts = np.unique(due // MINUTE, return_counts=True)
-        self.lines.update(dict(zip(minutes.tolist(), counts.tolist(), strict=True)))
+        self._minutes.append(minutes)
+        self._counts.append(counts)
         first, last = ticks.time // MINUTE + 1, due // MINUTE
         back = last >= first
         self._uncut += _joined(first[back], last[back])
@@ -42,6 +43,10 @@ class Outline:
         if len(self._uncut) > JOINED_AT:
             self._uncut = self.uncut()
 
+    def lines(self) -> tuple[IntArray, IntArray]:
+        """Return the minutes in which lines are due, ascending, and how many in each."""
+        return _summed(self._minutes, self._counts)
+
     def uncut(self) -> list[Minutes]:
         """Return the minutes at whose begin the file must not be cut."""
         first, last = np.array(self._uncut, dtype=np.int64).reshape(-1, 2).T
@@ -49,30 +54,44 @@ class Outline:
 
     def before(self, minutes: Sequence[int]) -> list[int]:
         """Return how many lines are due before the begin of each of the minutes."""
-        order = sorted(self.lines)
-        sums = np.cumsum([0, *(self.lines[minute] for minute in order)])
-        return [int(sums[place]) for place in np.searchsorted(order, minutes)]
+        own, counts = self.lines()
+        return [int(line) for line in _before(counts)[np.searchsorted(own, minutes)]]
 
 
 def cuts(outlines: Sequence[Outline], *, lines_max: int) -> list[int]:
     """Return the minutes, but the first, with which a stretch begins: none holds more lines unless it cannot be cut."""
-    total: Counter[int] = Counter()
-    for outline in outlines:
-        total.update(outline.lines)
-    minutes = np.array(sorted(total), dtype=np.int64)
+    of_files = [outline.lines() for outline in outlines]
+    minutes, counts = _summed([minutes for minutes, _ in of_files], [counts for _, counts in of_files])
     may_cut = np.ones(len(minutes), dtype=bool)
     may_cut[:1] = False
     for first, last in (stretch for outline in outlines for stretch in outline.uncut()):
         may_cut[np.searchsorted(minutes, first) : np.searchsorted(minutes, last, side="right")] = False
-    lines = np.cumsum([0, *(total[minute] for minute in minutes.tolist())])
+    before = _before(counts)
+    places = np.flatnonzero(may_cut)
     begins: list[int] = []
-    begin, last_place = 0, 0
-    for place in (*np.flatnonzero(may_cut).tolist(), len(minutes)):
-        if lines[place] - lines[begin] > lines_max and last_place > begin:
-            begins.append(int(minutes[last_place]))
-            begin = last_place
-        last_place = place
+    begin = 0
+    while before[-1] - before[begin] > lines_max:
+        furthest = int(np.searchsorted(before[places], before[begin] + lines_max, side="right")) - 1
+        place = max(furthest, int(np.searchsorted(places, begin, side="right")))
+        if place == len(places):
+            break
+        begin = int(places[place])
+        begins.append(int(minutes[begin]))
     return begins
+
+
+def _summed(minutes: Sequence[IntArray], counts: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
+    """Return the minutes that occur, ascending, each with the sum of its counts."""
+    none = np.empty(0, dtype=np.int64)
+    order = np.argsort(every := np.concatenate([none, *minutes]), kind="stable")
+    every = every[order]
+    begins = np.flatnonzero(np.diff(every, prepend=-1))
+    return every[begins], np.add.reduceat(np.concatenate([none, *counts])[order], begins) if len(begins) else none
+
+
+def _before(counts: IntArray) -> IntArray:
+    """Return how many lines come before each of these counts, and at last how many there are."""
+    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def _joined(first: IntArray, last: IntArray) -> list[Minutes]:

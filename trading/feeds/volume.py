@@ -17,9 +17,12 @@ Where neither is refuted the caller is asked, unless nothing depends on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from itertools import groupby
 from math import lgamma, log
+from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -47,6 +50,17 @@ class VolumeReading:
     is_assumed: bool = False
 
 
+class _DayTotals(NamedTuple):
+    """What the volumes of one symbol and day tell; ``below`` are rows below what had been reached `LATE_NS` before."""
+
+    rows: int
+    changes: int
+    falls: int
+    below: int
+    is_traded: bool
+    has_own_column: bool
+
+
 @dataclass(slots=True)
 class _DayEvidence:
     """What the volumes of one symbol and day tell, stretch by stretch, each of which ends before the next begins."""
@@ -54,7 +68,7 @@ class _DayEvidence:
     rows: int = 0
     changes: int = 0
     falls: int = 0
-    below: int = 0  # rows below what the volume had reached `LATE_NS` before
+    below: int = 0
     is_traded: bool = False
     has_own_column: bool = True
     last_volume: float = np.nan
@@ -80,12 +94,17 @@ class _DayEvidence:
         # Copies: a view would hold all rows of a stretch for each symbol and day, which at 5 GB of file is half a GB.
         self.reached, self.time, self.volume = float(reached[recent]), times[recent:].copy(), volumes[recent:].copy()
 
+    def totals(self) -> _DayTotals:
+        """Return what all of it tells."""
+        return _DayTotals(self.rows, self.changes, self.falls, self.below, self.is_traded, self.has_own_column)
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeMeaning:
-    """How the volumes of a file are read: its readings, and which of them are the day's so far.
+    """How the volumes of a file are read, and which of them are the day's so far.
 
-    ``cumulative`` are symbols and days (ordinals), None for every row.
+    ``readings`` are the last of each symbol and mode, and each that is assumed; ``cumulative`` are symbols and days
+    (ordinals), None for every row.
     """
 
     readings: tuple[VolumeReading, ...]
@@ -115,8 +134,9 @@ class VolumeEvidence:
     def __init__(self, *, mode: str, zone: ZoneInfo, name: str) -> None:
         self.mode, self.zone, self.name = mode, zone, name
         self._has_bars = False
-        self._symbols: dict[str, None] = {}
+        self._symbols: dict[str, int] = {}
         self._days: dict[tuple[str, int], _DayEvidence] = {}
+        self._over: list[IntArray] = []  # of days of which nothing more comes, as numbers: of years they are many
         self._table: tuple[str, ...] = ()  # the file's symbols
 
     def add(self, ticks: Ticks) -> None:
@@ -124,10 +144,14 @@ class VolumeEvidence:
         rows = np.flatnonzero(~np.isnan(ticks.volume))
         self._has_bars |= not np.isnan(ticks.open[rows]).all()
         self._table = ticks.symbols
-        if self.mode != AUTO:
-            self._symbols |= dict.fromkeys(ticks.symbols[place] for place in np.unique(ticks.symbol[rows]).tolist())
+        for place in np.unique(ticks.symbol[rows]).tolist():
+            self._symbols.setdefault(ticks.symbols[place], len(self._symbols))
+        if self.mode != AUTO or not len(rows):
             return
         groups = _groups(ticks, rows, self.zone)
+        first = min(day for _, day in groups.keys)
+        self._over.append(self._numbers([key for key in self._days if key[1] < first]))
+        self._days = {key: evidence for key, evidence in self._days.items() if key[1] >= first}
         order = np.argsort(groups.group, kind="stable")
         bounds = np.searchsorted(groups.group[order], np.arange(len(groups.keys) + 1))
         for place, key in enumerate(groups.keys):
@@ -143,14 +167,27 @@ class VolumeEvidence:
                 if self.mode == AUTO
                 else (self.mode, f"as asked (--volume {self.mode})")
             )
-            symbols = dict.fromkeys((*self._symbols, *(symbol for symbol, _ in self._days)))
-            readings = tuple(VolumeReading(symbol, mode, evidence) for symbol in symbols)
-            return VolumeMeaning(readings, None if mode == CUMULATIVE else frozenset())
+            readings = [VolumeReading(symbol, mode, evidence) for symbol in self._symbols]
+            return VolumeMeaning(tuple(readings), None if mode == CUMULATIVE else frozenset())
+        days = np.concatenate([*self._over, self._numbers(list(self._days))])
         places = {symbol: place for place, symbol in enumerate(self._table)}
-        keys = sorted(self._days, key=lambda key: (places[key[0]], key[1]))  # wherever the file was cut
-        of_days = _with_the_symbols_own([_read(key, self._days[key], self.name) for key in keys])
-        cumulative = (key for key, reading in zip(keys, of_days, strict=True) if reading.mode == CUMULATIVE)
-        return VolumeMeaning(tuple(of_days), frozenset(cumulative))
+        place_of = np.array([places[symbol] for symbol in self._symbols], dtype=np.int64)
+        days = days[np.lexsort((days[:, 1], place_of[days[:, 0]]))]  # wherever the file was cut
+        names, readings, cumulative = list(self._symbols), list[VolumeReading](), list[tuple[str, int]]()
+        for number, of_symbol in groupby(map(np.ndarray.tolist, days), key=itemgetter(0)):
+            read = {day: _read((names[number], day), _DayTotals(*rest), self.name) for _, day, *rest in of_symbol}
+            of_days = _with_the_symbols_own(list(read.values()))
+            readings += _last_ones(of_days)
+            cumulative += [
+                (names[number], day) for day, one in zip(read, of_days, strict=True) if one.mode == CUMULATIVE
+            ]
+        is_all = 0 < len(cumulative) == len(days)
+        return VolumeMeaning(tuple(readings), None if is_all else frozenset(cumulative))
+
+    def _numbers(self, keys: Sequence[tuple[str, int]]) -> IntArray:
+        """Return a row for each of these symbols and days: the symbol's number, the day, and what its volumes tell."""
+        rows = [(self._symbols[symbol], day, *self._days[symbol, day].totals()) for symbol, day in keys]
+        return np.array(rows, dtype=np.int64).reshape(-1, 2 + len(_DayTotals._fields))
 
 
 def with_volumes(ticks: Ticks, *, mode: str, zone: ZoneInfo, name: str) -> tuple[Ticks, tuple[VolumeReading, ...]]:
@@ -187,7 +224,7 @@ def _groups(ticks: Ticks, rows: IntArray, zone: ZoneInfo) -> _Groups:
     return _Groups([(ticks.symbols[n // len(days)], int(days[n % len(days)])) for n in groups.tolist()], group)
 
 
-def _read(key: tuple[str, int], day: _DayEvidence, name: str) -> VolumeReading:
+def _read(key: tuple[str, int], day: _DayTotals, name: str) -> VolumeReading:
     """Return how the volumes of a symbol's day are read, and why. Raises: InvalidValue."""
     symbol, changes, falls = key[0], day.changes, day.falls
     words = f"{falls:,} of {changes:,} changes fall"
@@ -216,15 +253,25 @@ def _chance(changes: int, falls: int) -> float:
     return float(np.exp(min(0.0, values * log(falls + 1) - lgamma(values + 1))))
 
 
-def _with_the_symbols_own(readings: list[VolumeReading]) -> list[VolumeReading]:
-    """Read a day without evidence as the symbol's other days in the file are, where those agree."""
-    modes: dict[str, set[str]] = {}
-    for reading in readings:
-        if not reading.is_assumed:
-            modes.setdefault(reading.symbol, set()).add(reading.mode)
+def _with_the_symbols_own(readings: Sequence[VolumeReading]) -> list[VolumeReading]:
+    """Read a day of a symbol without evidence as its other days in the file are, where those agree."""
+    modes = {reading.mode for reading in readings if not reading.is_assumed}
+    if len(modes) != 1:
+        return list(readings)
+    [mode] = modes
     return [
-        replace(reading, mode=next(iter(modes[reading.symbol])), evidence="as on its other days", is_assumed=False)
-        if reading.is_assumed and len(modes.get(reading.symbol, ())) == 1
+        replace(reading, mode=mode, evidence="as on its other days", is_assumed=False)
+        if reading.is_assumed
         else reading
         for reading in readings
     ]
+
+
+def _last_ones(readings: Sequence[VolumeReading]) -> list[VolumeReading]:
+    """Return the last of a symbol's readings of each mode, and each that is assumed once, in their order."""
+    last: dict[tuple[str, str], VolumeReading] = {}
+    for reading in readings:
+        key = reading.mode, reading.evidence if reading.is_assumed else ""
+        last.pop(key, None)
+        last[key] = reading
+    return list(last.values())
