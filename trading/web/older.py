@@ -11,7 +11,6 @@ from django.db.utils import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from trading import replica
-from trading.moment import one_moment
 from trading.replica import LedgerOrigin
 
 OWN = "ledger_written_up_to"  # of the session: the primary's log as of what this person wrote last
@@ -28,15 +27,12 @@ def may_be_older(view: PageView[Arguments]) -> PageView[Arguments]:
     def look(request: HttpRequest, /, *arguments: Arguments.args, **keywords: Arguments.kwargs) -> HttpResponse:
         if request.method not in SAFE:
             return view(request, *arguments, **keywords)
-        if not replica.is_set():
-            with one_moment():
-                return view(request, *arguments, **keywords)
 
         def read(origin: LedgerOrigin) -> HttpResponse:
             vars(request)["ledger_origin"] = origin.text  # the foot of each page says it
             return view(request, *arguments, **keywords)
 
-        return replica.may_be_older(read, not_before=request.session.get(OWN, ""))
+        return replica.may_be_older(read, not_before=request.session.get(OWN, "") if replica.is_set() else "")
 
     return look
 
