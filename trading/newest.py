@@ -65,6 +65,14 @@ class NewestPoints:
         ticks, _ = self.of(TICKS, dict.fromkeys(names_of(symbols)))
         return {symbol: with_last_price(tick) for symbol, tick in ticks.items()}
 
+    def ticks_of_source(self, source: str, symbols: Iterable[str]) -> dict[str, Point]:
+        """Return the newest tick that a source itself has recorded of each symbol, as spool and store have it now.
+
+        Nobody else's ticks hide it, and no hot state that is behind. Where the store is away: what waits in the spool.
+        """
+        ticks, _ = self._read(TICKS, dict.fromkeys(names_of(symbols)), {"source": source})
+        return {symbol: with_last_price(tick) for symbol, tick in ticks.items() if tick is not None}
+
     def of(
         self, measurement: Measurement, own: Mapping[str, Point | None], **tags: str
     ) -> tuple[dict[str, Point], StoreUnavailable | None]:

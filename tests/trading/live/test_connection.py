@@ -161,6 +161,22 @@ def test_a_restart_knows_what_was_recorded_before() -> None:
     assert (len(points()), len(points("NIFTY 50"))) == (1, 1)
 
 
+def test_a_restart_knows_it_whoever_else_records_the_symbol_later() -> None:
+    async def script(connection: ServerConnection, number: int) -> None:
+        await connection.send(full(1))
+        await forever(connection)
+
+    def whole(connection: FeedConnection, _: FakeBroker) -> bool:
+        return connection.recorder.messages == 1
+
+    run_feed(script, whole)
+    with DataManager(source="strategy") as dm:
+        assert dm.process_tick("INFY", {"ltp": 1573.8})
+    again, _ = run_feed(script, whole)
+    assert (again.recorder.recorded, again.recorder.repeated) == (0, 1)
+    assert len(points()) == 1
+
+
 def test_a_storm_of_reconnections_loses_and_doubles_nothing() -> None:
     async def script(connection: ServerConnection, number: int) -> None:
         await connection.send(full(max(1, number - 1)))

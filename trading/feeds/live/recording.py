@@ -86,9 +86,8 @@ class FeedRecorder:
 
         A store that is away keeps no feed from being recorded.
         """
-        for symbol, point in self.dm.telemetry.known_ticks(symbols).items():
-            if point["source"] == self.dm.source:
-                self._former[symbol] = _quote_of(point)
+        points = self.dm.telemetry.newest.ticks_of_source(self.dm.source, symbols)
+        self._former.update({symbol: _quote_of(point) for symbol, point in points.items()})
 
     def connected(self, now_ns: int) -> None:
         """Note a new subscription: the first quote of each symbol may be one that is recorded already."""
