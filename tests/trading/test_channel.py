@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,10 +24,13 @@ class Desk:
         self.sections = {"tiles": "1", "latest": "a"}
         self.looks = 0
         self.is_broken = False
+        self.answers = threading.Event()  # while it is not set a look hangs
+        self.answers.set()
         self._drawn: dict[str, str] = {}
 
     def look(self, is_needed: bool) -> Picture | None:
         self.looks += 1
+        self.answers.wait(PATIENCE_SECONDS)
         if self.is_broken:
             raise OSError("locked")
         if self._drawn == self.sections and not is_needed:
@@ -125,6 +129,21 @@ def test_nothing_new_is_told_by_a_beat_and_a_fault_by_its_name(desk: Desk, execu
         await event(stream, "fault")
         desk.is_broken, desk.sections["tiles"] = False, "2"
         assert (await event(stream))["sections"] == {"tiles": "2"}
+        await stream.aclose()
+
+    played(play)
+
+
+def test_a_look_that_hangs_is_a_fault_before_long(desk: Desk, executor: ThreadPoolExecutor) -> None:
+    async def play() -> None:
+        stream = Channel(desk.look, executor).stream()
+        await event(stream)
+        desk.answers.clear()
+        await event(stream, "fault")
+        desk.sections["tiles"] = "2"
+        desk.answers.set()
+        assert (await event(stream))["sections"] == {"tiles": "2"}
+        await event(stream, "beat")
         await stream.aclose()
 
     played(play)

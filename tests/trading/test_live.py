@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.test import Client
 
 from tests import page_desk
@@ -186,6 +188,33 @@ def test_a_stream_that_runs_is_cut_off_once_its_viewer_loses_the_right(
         return event
 
     assert asyncio.run(asyncio.wait_for(follow(), PATIENCE_SECONDS)) == b"event: ended\ndata: {}\n\n"
+
+
+@pytest.mark.parametrize("fault", ["fails", "hangs"])
+def test_a_stream_ends_where_nobody_can_tell_whether_its_viewer_may_look(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "ANSWER_SECONDS", PATIENCE_SECONDS if fault == "fails" else 0.05)
+    hanging = threading.Event()
+
+    def is_allowed() -> bool:
+        if fault == "fails":
+            raise DatabaseError("gone")
+        return hanging.wait()
+
+    async def events() -> AsyncGenerator[bytes]:
+        while True:
+            yield b"event: picture\n\n"
+            await asyncio.sleep(0.001)
+
+    async def last() -> bytes:
+        return [event async for event in watching.while_allowed(events(), is_allowed)][-1]
+
+    try:
+        assert asyncio.run(asyncio.wait_for(last(), PATIENCE_SECONDS)) == b"event: picture\n\n"
+    finally:
+        hanging.set()
 
 
 def test_a_look_keeps_its_connection_until_that_is_old_or_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:

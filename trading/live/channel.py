@@ -1,7 +1,7 @@
 """One look for all who watch: what changed is found out once a moment and handed to every viewer. Pure asyncio.
 
 A viewer's stream is server-sent events: `picture` (JSON: what it is of, and HTML by section; the first one whole, later
-ones what has changed), `beat` while nothing changes, `fault` while nobody can look.
+ones what has changed), `beat` while nothing changes, `fault` while nobody can look, or a look has hung for as long.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Channel:
         self._look, self._executor = look, executor
         self._frame: Frame | None = None
         self._is_faulty = False
+        self._began: float | None = None  # the look that is on its way, by a clock that nobody sets
         self._is_over = False
         self._news = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -84,12 +85,13 @@ class Channel:
                 try:
                     await asyncio.wait_for(news.wait(), BEAT_SECONDS)
                 except TimeoutError:
-                    yield event_text("fault" if self._is_faulty else "beat", {})
+                    hangs = self._began is not None and time.monotonic() - self._began >= BEAT_SECONDS
+                    yield event_text("fault" if self._is_faulty or hangs else "beat", {})
         finally:
             self.viewers -= 1
             if not self.viewers and self._looking is not None:
                 self._looking.cancel()
-                self._looking, self._frame = None, None
+                self._looking, self._frame, self._began = None, None, None
 
     def end(self) -> None:
         """Let every stream end: the server is about to."""
@@ -100,7 +102,7 @@ class Channel:
         loop, drawn_at, pause = asyncio.get_running_loop(), -math.inf, 0.0
         while True:
             await asyncio.sleep(pause)
-            began = time.monotonic()
+            self._began = began = time.monotonic()
             try:
                 picture = await loop.run_in_executor(self._executor, self._look, self._frame is None)
                 self._is_faulty = False
@@ -111,6 +113,7 @@ class Channel:
                 if not self._is_faulty:
                     log.error("the live page cannot be drawn", error=str(error), exc_info=True)
                 self._is_faulty = True
+            self._began = None
             pause = max(LOOK_SECONDS, SPACING_SECONDS - (time.monotonic() - drawn_at))
 
     def _publish(self, picture: Picture) -> None:

@@ -9,11 +9,15 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 
+import structlog
 from django.db import connections
 
 CONNECTION_SECONDS = 60.0  # a thread that looks keeps its connection so long
 CHECK_SECONDS = 20.0  # between two looks whether a viewer still may look: cut off within a minute, a slow look included
+ANSWER_SECONDS = 20.0  # that such a look may take
 ENDED = b"event: ended\ndata: {}\n\n"
+
+log = structlog.get_logger("system")
 
 looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live")
 checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
@@ -29,19 +33,26 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 async def while_allowed(events: AsyncGenerator[bytes], is_allowed: Callable[[], bool]) -> AsyncGenerator[bytes]:
-    """Yield a viewer's events until ``is_allowed``, which is asked every `CHECK_SECONDS`, denies it."""
-    loop, checked_at = asyncio.get_running_loop(), time.monotonic()
+    """Yield a viewer's events until ``is_allowed``, which is asked every `CHECK_SECONDS`, denies it.
+
+    Where it fails, or has no answer within `ANSWER_SECONDS`, the stream ends as well: who comes back is asked anew.
+    """
+    loop, since = asyncio.get_running_loop(), time.monotonic()  # the last answer, or the check on its way
     check: asyncio.Future[bool] | None = None
     async with aclosing(events) as stream:
         async for event in stream:
             # An event never waits for a check: they come in hundreds at once, and each asks the database.
-            if check is not None and check.done():
+            if check is not None and (check.done() or time.monotonic() - since >= ANSWER_SECONDS):
+                error = check.exception() if check.done() else TimeoutError("no answer")
+                if error is not None:
+                    log.warning("a stream ends: nobody can tell whether its viewer may look", error=str(error))
+                    return
                 if not check.result():
                     yield ENDED
                     return
-                check, checked_at = None, time.monotonic()
-            if check is None and time.monotonic() - checked_at >= CHECK_SECONDS:
-                check = loop.run_in_executor(checking, is_allowed)
+                check, since = None, time.monotonic()
+            if check is None and time.monotonic() - since >= CHECK_SECONDS:
+                check, since = loop.run_in_executor(checking, is_allowed), time.monotonic()
             yield event
 
 
