@@ -12,7 +12,7 @@ from time import perf_counter
 from bench.harness import Figures, Row
 from tests.trading.brokers.pdf_writer import pdf_of_lines
 from tests.trading.brokers.workbooks import xls, xlsx
-from trading.brokers.containers import open_head
+from trading.brokers.containers.opening import open_head
 from trading.brokers.formats import recognise
 from trading.brokers.mapped_file import shipped_formats
 from trading.errors import UnknownLayout

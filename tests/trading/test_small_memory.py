@@ -34,3 +34,19 @@ def test_what_is_freed_goes_back_to_the_kernel() -> None:
         return int(subprocess.run([sys.executable, "-c", FREED, how], capture_output=True, check=True).stdout)
 
     assert held("small") < held("large") - 100
+
+
+LOADED = """
+import sys
+import django
+django.setup()
+from django.core.management import load_command_class
+load_command_class("trading", sys.argv[1])
+print(*{"pandas", "pypdf", "PIL", "cryptography", "python_calamine", "olefile"} & set(sys.modules))
+"""
+
+
+@pytest.mark.parametrize("command", ["replay", "ship"])
+def test_who_works_on_ticks_loads_no_frames_and_no_readers_of_brokers_files(command: str) -> None:
+    loaded = subprocess.run([sys.executable, "-c", LOADED, command], capture_output=True, check=True, text=True)
+    assert loaded.stdout.split() == []

@@ -175,12 +175,11 @@ class VolumeEvidence:
         days = days[np.lexsort((days[:, 1], place_of[days[:, 0]]))]  # wherever the file was cut
         names, readings, cumulative = list(self._symbols), list[VolumeReading](), list[tuple[str, int]]()
         for number, of_symbol in groupby(map(np.ndarray.tolist, days), key=itemgetter(0)):
-            read = {day: _read((names[number], day), _DayTotals(*rest), self.name) for _, day, *rest in of_symbol}
-            of_days = _with_the_symbols_own(list(read.values()))
+            by_day = {day: _read((names[number], day), _DayTotals(*rest), self.name) for _, day, *rest in of_symbol}
+            of_days = _with_the_symbols_own(list(by_day.values()))
             readings += _last_ones(of_days)
-            cumulative += [
-                (names[number], day) for day, one in zip(read, of_days, strict=True) if one.mode == CUMULATIVE
-            ]
+            of_both = zip(by_day, of_days, strict=True)
+            cumulative += [(names[number], day) for day, reading in of_both if reading.mode == CUMULATIVE]
         is_all = 0 < len(cumulative) == len(days)
         return VolumeMeaning(tuple(readings), None if is_all else frozenset(cumulative))
 

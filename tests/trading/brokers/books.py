@@ -7,7 +7,7 @@ from io import BytesIO
 
 from openpyxl import Workbook
 
-from trading.brokers.containers import open_document
+from trading.brokers.containers.opening import open_document
 from trading.brokers.document import CellRow, Document
 
 

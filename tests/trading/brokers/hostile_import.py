@@ -15,7 +15,7 @@ import django
 django.setup()
 
 from tests.trading.brokers.hostile import OPTIONS  # noqa: E402  (the settings come first)
-from trading.brokers.containers import open_document  # noqa: E402
+from trading.brokers.containers.opening import open_document  # noqa: E402
 from trading.errors import UnknownLayout, VeloxError  # noqa: E402
 from trading.operations.import_files import BrokerUpload, ImportOptions, import_files  # noqa: E402
 

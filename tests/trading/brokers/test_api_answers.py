@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from trading.brokers import dhan_api, dhan_api_ledger, kite_charges, kite_orders, kite_trades, upstox_api
-from trading.brokers.containers import open_document, open_head
+from trading.brokers.containers.opening import open_document, open_head
 from trading.brokers.document import Document
 from trading.brokers.format import Format
 from trading.brokers.formats import recognise

@@ -20,8 +20,8 @@ from python_calamine import CalamineWorkbook
 
 from tests.trading.brokers.pdf_writer import pdf_of_lines, pdf_of_texts
 from tests.trading.brokers.workbooks import TestCell, xls, xlsx, xlsx_by_hand
-from trading.brokers.containers import open_document, open_head
 from trading.brokers.containers.limits import HEAD_ROWS
+from trading.brokers.containers.opening import open_document, open_head
 from trading.errors import FileLocked, UnreadableFile
 
 LINES = ["name;day;amount", "Ünïcode;02-06-2026;1,52,250.00", "'quoted';03-06-2026;-4"]

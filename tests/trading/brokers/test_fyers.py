@@ -10,7 +10,7 @@ import pytest
 
 from tests.trading.brokers.sheets import csv_document
 from trading.brokers import fyers_pnl, fyers_tradebook
-from trading.brokers.containers import open_document
+from trading.brokers.containers.opening import open_document
 from trading.brokers.document import Document
 from trading.brokers.formats import recognise
 from trading.brokers.values import Head, Segment, Statement

@@ -12,7 +12,7 @@ import pytest
 from tests.trading.brokers.pdf_writer import pdf_of_lines
 from tests.trading.brokers.sheets import pdf_document
 from trading.brokers import groww_note
-from trading.brokers.containers import open_document, open_head
+from trading.brokers.containers.opening import open_document, open_head
 from trading.brokers.formats import recognise
 from trading.brokers.values import Head, NoteLine, Segment, Statement
 from trading.errors import UnknownLayout

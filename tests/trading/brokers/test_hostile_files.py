@@ -13,7 +13,7 @@ import pytest
 from tests.trading.book import snapshot
 from tests.trading.brokers.hostile import CELLS, CIPHERS, files, tradebook
 from tests.trading.brokers.workbooks import xlsx_by_hand
-from trading.brokers.containers import open_document
+from trading.brokers.containers.opening import open_document
 from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
 
 ROOT = Path(__file__).resolve().parents[3]

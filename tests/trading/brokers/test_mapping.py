@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trading.brokers.containers import open_document, open_head
+from trading.brokers.containers.opening import open_document, open_head
 from trading.brokers.formats import recognise
 from trading.brokers.mapped_file import MappedFormat, shipped_formats
 from trading.brokers.mapping import FOLDER, parse_mapping, shipped_mappings

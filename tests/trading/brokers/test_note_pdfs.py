@@ -8,7 +8,7 @@ import pytest
 
 from tests.trading.brokers.pdf_writer import Placed, pdf_of_lines, pdf_of_texts
 from tests.trading.brokers.test_recognition import FILES, upstox_note
-from trading.brokers.containers import open_document, open_head
+from trading.brokers.containers.opening import open_document, open_head
 from trading.brokers.document import Document
 from trading.brokers.formats import recognise
 

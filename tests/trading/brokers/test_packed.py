@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from trading.brokers.containers import open_document
+from trading.brokers.containers.opening import open_document
 from trading.brokers.document import Document
 from trading.brokers.files import read_statement
 from trading.brokers.ordering import in_order_of_time

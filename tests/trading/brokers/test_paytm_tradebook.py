@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from tests.trading.brokers.sheets import sheet_document
 from trading.brokers import paytm_tradebook
-from trading.brokers.containers import open_document, open_head
+from trading.brokers.containers.opening import open_document, open_head
 from trading.brokers.document import CellRow, Document
 from trading.brokers.formats import recognise
 from trading.brokers.values import FillKind, Head

@@ -31,8 +31,8 @@ from tests.trading.brokers import (
 from tests.trading.brokers.sheets import csv_document, pdf_document, sheet_document
 from tests.trading.brokers.test_api_answers import answer
 from trading.brokers import tables
-from trading.brokers.containers import open_head
 from trading.brokers.containers.limits import HEAD_ROWS
+from trading.brokers.containers.opening import open_head
 from trading.brokers.document import CellRow, Document, Sheet
 from trading.brokers.format import Format
 from trading.brokers.formats import code_of, must_match, recognise

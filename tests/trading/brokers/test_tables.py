@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trading.brokers.cells import UnreadableCell, text
-from trading.brokers.containers import open_document
+from trading.brokers.containers.opening import open_document
 from trading.brokers.document import CellRow, Document, Sheet
 from trading.brokers.tables import find_header, find_table, has_header
 from trading.errors import UnknownLayout

@@ -13,7 +13,7 @@ from tests.trading.brokers.pdf_writer import pdf_of_lines
 from tests.trading.brokers.sheets import pdf_document
 from trading.brokers import upstox_note
 from trading.brokers.cells import INDIA
-from trading.brokers.containers import open_document, open_head
+from trading.brokers.containers.opening import open_document, open_head
 from trading.brokers.values import Head, Segment, Statement
 from trading.errors import UnknownLayout
 

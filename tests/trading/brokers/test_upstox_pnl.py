@@ -11,7 +11,7 @@ from tests.trading.brokers import upstox_files as files
 from tests.trading.brokers.books import opened, xlsx_of
 from tests.trading.brokers.sheets import sheet_document
 from trading.brokers import upstox_pnl
-from trading.brokers.containers import open_head
+from trading.brokers.containers.opening import open_head
 from trading.brokers.document import CellRow
 from trading.brokers.values import Head, Segment, Statement
 from trading.errors import UnknownLayout

@@ -12,7 +12,7 @@ from tests.trading.brokers.books import opened, xlsx_of
 from tests.trading.brokers.sheets import sheet_document
 from trading.brokers import upstox_trades
 from trading.brokers.cells import INDIA
-from trading.brokers.containers import open_head
+from trading.brokers.containers.opening import open_head
 from trading.brokers.document import CellRow, CellValue
 from trading.brokers.values import FillLine, Segment, Statement
 from trading.errors import UnknownLayout

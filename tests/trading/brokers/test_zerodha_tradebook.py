@@ -11,7 +11,7 @@ import pytest
 
 from tests.trading.brokers.sheets import csv_document, sheet_document
 from trading.brokers import zerodha_tradebook
-from trading.brokers.containers import open_document, open_head
+from trading.brokers.containers.opening import open_document, open_head
 from trading.brokers.formats import recognise
 from trading.brokers.values import FillLine, Segment
 from trading.errors import UnknownLayout
