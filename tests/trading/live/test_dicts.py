@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from tests.trading.live.frames import LISTING, MS, SECOND
 from timeseries.recording.tick import KEYS
 from timeseries.spool.feed_keys import ALIASES, FEEDS
 from trading.feeds.live.decoded import FeedInstrument
-from trading.feeds.live.dicts import decode
+from trading.feeds.live.dicts import decode, decode_line
 
 NS = 10**9
 INFY = {"ltp": 1573.7, "day_volume": 1192471, "last_quantity": 7}
@@ -135,6 +136,17 @@ def test_odd_values_give_no_price() -> None:
         decoded = decode("kite", KITE | {"last_price": price}, LISTING)
         assert decoded.ticks == []
         assert decoded.left_out or decoded.damaged
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00", "0001-01-01T00:00:00+05:30", "9999-12-31T23:59:59-05:00", "x"])
+def test_a_time_at_the_calendars_edge_is_none(time: str) -> None:
+    listing = {"AAPL": FeedInstrument("AAPL", 1, 100)}
+    decoded = decode_line("ib", json.dumps({"symbol": "AAPL", "last": 190.1, "time": time}), listing)
+    assert (decoded.ticks, decoded.has_timeless) == ([("AAPL", {"ltp": 190.1})], True)
+
+
+def test_a_line_that_nests_without_end_is_damage() -> None:
+    assert decode_line("fyers", "[" * 100_000, LISTING).damaged == {"unreadable": 1}
 
 
 def test_before_the_days_first_trade_the_last_price_is_no_tick() -> None:

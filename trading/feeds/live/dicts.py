@@ -42,7 +42,7 @@ def decode_line(feed: str, line: bytes | str, listing: Listing) -> Decoded:
     """Return the quotes of one JSON line of a child process. NaN stands for what an SDK does not know."""
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return damaged_frame(UNREADABLE)
     return decode(feed, content, listing)
 

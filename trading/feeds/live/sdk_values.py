@@ -28,10 +28,10 @@ def instant_of(keys: FeedKeys, content: JSON | datetime) -> int | None:
     if keys.time_is == DATETIME:
         try:
             moment = datetime.fromisoformat(content) if isinstance(content, str) else content
-        except ValueError:
+            if not isinstance(moment, datetime):
+                return None
+            return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
+        except (ValueError, OverflowError):  # no time, or one at the calendar's edge, which no other zone has
             return None
-        if not isinstance(moment, datetime):
-            return None
-        return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
     number = number_of(content)
     return None if not number else int(number) * (MILLISECOND if keys.time_is == MILLISECONDS else SECOND)
