@@ -364,6 +364,16 @@ class TestHotCopy:
             companion._copy()
         assert cache.newest("tick", "main", "TCS")["close"] == 2
 
+    def test_what_a_companion_shipped_and_did_not_copy_when_it_was_killed_is_copied(self, copying: Any) -> None:
+        companion, _ = copying
+        with DataManager() as dm:
+            dm.process_tick("TCS", {"ltp": 1})
+            companion._copy()
+            dm.process_tick("TCS", {"ltp": 2})
+            assert wiring.open_pump().drain(600)
+            Companion()._copy()
+        assert cache.newest("tick", "main", "TCS")["close"] == 2
+
     def test_what_the_cache_did_not_take_comes_again(self, copying: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         companion, server = copying
         monkeypatch.setattr(breakers, "AWAY_SECONDS", 0.0)

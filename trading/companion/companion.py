@@ -188,9 +188,9 @@ class Companion:
             if lane.measurement not in (TICKS, INDICATORS):
                 continue
             key, issued = (lane.source, lane.measurement.name), lane.issued()
-            # From where the last pass stood: what was shipped meanwhile still lies in the segments. Not all of a long
-            # tail: what is older than an entry's lifetime is no news.
-            after = self._copied.setdefault(key, max(lane.outcome().through, issued - ROWS_MAX))
+            # From where the last pass stood: what was shipped meanwhile, or by a companion that was killed before it
+            # copied, still lies in the segments. Not all of them: older than an entry's lifetime is no news.
+            after = self._copied.setdefault(key, max(0, issued - ROWS_MAX))
             while after < issued:
                 pending = lane.pending(after=after, limit=ROWS_MAX)
                 batch = uncleared(pending.batch, lane.outcome().cleared_through)
