@@ -36,11 +36,11 @@ HEAD = """\
 Made by asking each address as each role (`tests/trading/test_routes.py`); do not edit it. When it differs, look at what
 differs; then `cp var/routes.md docs/routes.md`.
 
-`login`: sent to the login. 200: the page. 302: on to another page, as after what was done, or from the key of a row
-that is not there. 400: the page, with what is wrong with what was sent. 401: for a token alone. 403: told whom to ask.
-404: not there. 405: not by this method. 501: only by the server of `make serve`. A POST is sent with nothing in it; of
-routes without such a row it is 405 or does what a GET does. All users are staff here, who enter the admin; others are
-sent from it to the login.
+`login`: sent to the login. 200: the page. 302: on to another page, as after what was done, from the key of a row that
+is not there, or from where a form is sent to the page that has it. 400: the page, with what is wrong with what was
+sent. 401: for a token alone. 403: told whom to ask. 404: not there. 405: not by this method. 501: only by the server of
+`make serve`. A POST is sent with nothing in it; of routes without such a row it is 405 or does what a GET does. All
+users are staff here, who enter the admin; others are sent from it to the login.
 
 """
 

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
@@ -18,7 +19,7 @@ from structlog.contextvars import get_contextvars
 
 from tests import page_desk
 from trading.health import recent as health
-from trading.models import User
+from trading.models import Trade, User
 from trading.web import health as health_page
 from trading.web import overview
 
@@ -78,8 +79,24 @@ def test_cookies_work_on_plain_http(client: Client) -> None:
     assert session["samesite"] == "Lax"
 
 
+def test_a_form_that_is_sent_after_the_session_ended_leads_back_to_its_page(client: Client) -> None:
+    page_desk.trades(1)
+    operator, page = page_desk.member("operator"), f"/trades/{Trade.objects.get().pk}/"
+    forms = {f"{page}review/?side=LONG": f"{page}?side=LONG", f"{page}screenshots/": page,
+             f"{page}screenshots/1/withdraw/": page, "/trades/filters/": "/trades/", "/logout/": "/"}  # fmt: skip
+    for form, shown in forms.items():
+        client.logout()
+        login = client.post(form)["Location"]
+        client.force_login(operator)
+        address = parse_qs(urlsplit(login).query)["next"][0]
+        assert client.get(address)["Location"] == shown
+        assert client.get(shown).status_code == 200
+        assert client.put(address).status_code == 405
+
+
 def test_logging_out_needs_a_post(asha: Client) -> None:
-    assert asha.get("/logout/").status_code == 405
+    assert asha.get("/logout/")["Location"] == "/"
+    assert asha.get("/").status_code == 200
     assert asha.post("/logout/")["Location"] == "/login/"
     assert asha.get("/").status_code == 302
 

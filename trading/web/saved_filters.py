@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
-from django.views.decorators.http import require_POST
 
 from trading.errors import VeloxError
 from trading.models import Account, User
@@ -18,6 +17,7 @@ from trading.operations.save_filter import delete_filter, move_filter_up, save_f
 from trading.pages.filter_form import FilterForm
 from trading.queries.saved_filters import filters_of
 from trading.web.choice import MAIN, chosen_account, page
+from trading.web.posted import form_on
 
 KEPT = (*FilterForm.base_fields, "sort", "col")  # of an address; the account and the page are where one stands
 NOT_KEPT = ("account", "p", "e", "all", "_popup", "_to_field", "_changelist_filters")  # of a list in the admin
@@ -46,7 +46,7 @@ def links_of(request: HttpRequest, account: Account, page: str = TRADES) -> list
     return [FilterLink(row.pk, row.name, _address(account, row.query), row.query == current) for row in rows]
 
 
-@require_POST
+@form_on("trades")
 def saved_filters(request: HttpRequest) -> HttpResponse:
     """Keep the filter that was sent, delete one or put it further up, and lead back to the list."""
     if not isinstance(request.user, User):

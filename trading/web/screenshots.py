@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from trading import picture_files
 from trading.domain.pictures import BYTES_MAX
@@ -22,9 +22,10 @@ from trading.picture_files import PictureFile
 from trading.queries.accounts import all_accounts
 from trading.web.choice import AccountChoice, page
 from trading.web.guard import MAINTAIN, REVIEW
+from trading.web.posted import form_on
 
 
-@require_POST
+@form_on("trade", "pk")
 def add(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep the pictures that were handed over with a trade, each by itself; say which were not taken, and why."""
     if not request.user.has_perm(REVIEW):
@@ -46,7 +47,7 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-@require_POST
+@form_on("trade", "pk")
 def withdraw(request: HttpRequest, pk: int, picture: int) -> HttpResponse:
     """Take a picture of a trade back: whoever handed it over may, and operators."""
     row = get_object_or_404(Screenshot.objects.select_related("account", "trade__instrument"), pk=picture, trade=pk)

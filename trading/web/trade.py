@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from timeseries.wiring import open_reader
 from trading.domain.flags import BY_HAND
@@ -31,6 +31,7 @@ from trading.queries.trade_list import related, trade_row
 from trading.queries.trade_order import TradesBeside, neighbours
 from trading.web.choice import AccountChoice, account_query, page, query_of
 from trading.web.guard import REVIEW
+from trading.web.posted import form_on
 from trading.web.screenshots import may_withdraw
 from trading.web.static_files import CHART_LIBRARY
 
@@ -45,7 +46,7 @@ def trade_page(request: HttpRequest, pk: int) -> HttpResponse:
     return _shown(request, trade, ReviewForm(instance=trade, label_suffix=""))
 
 
-@require_POST
+@form_on("trade", "pk")
 def review(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Keep the review of a trade; lead back to it, or where that is asked for to the older one under the filter."""
     if not request.user.has_perm(REVIEW) or not isinstance(request.user, User):

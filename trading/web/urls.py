@@ -26,6 +26,7 @@ from trading.web import (
 )
 from trading.web.guard import without_group
 from trading.web.login import ThrottledLogin, ThrottledPasswordChange
+from trading.web.posted import form_on
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -59,7 +60,7 @@ urlpatterns = [
     path("system/", system.system, name="system"),
     path("system/proof/", system.proof, name="proof"),
     path("login/", ThrottledLogin.as_view(), name="login"),
-    path("logout/", without_group(auth.LogoutView.as_view()), name="logout"),
+    path("logout/", form_on("overview")(without_group(auth.LogoutView.as_view())), name="logout"),
     path(
         "password/",
         without_group(ThrottledPasswordChange.as_view(success_url=reverse_lazy("password_done"))),
