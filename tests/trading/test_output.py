@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -63,6 +64,39 @@ def test_a_table_shows_grouped_money_dashes_and_no_markup_of_a_name() -> None:
     assert "ema [red]cross[/]" in shown
     assert "\x1b" not in shown
     assert shown.rstrip().endswith("So.")
+
+
+class Terminal(io.StringIO):
+    """A terminal of as many columns as COLUMNS says."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [40, 60, 79, 80, 81, 120, 200])
+def test_a_terminal_shows_each_figure_and_each_word_whole_and_no_line_is_wider(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    amounts = [Decimal("1234567.12345678") * 10**power for power in range(3)]
+    cure = " ".join(f"word{number}" for number in range(60))
+    names = ["P&L", "Charges", "Drawdown", "What is wrong", "What cures it"]
+    row = ["opening_range", *amounts, cure, cure.upper()]
+    table = Table("", ["Strategy", *names], [row, ["all", *amounts, "", "x"]], currency="INR", last_is_total=True)
+    terminal = Terminal()
+    emit(Report("", {}, [table]), form="table", stdout=terminal)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+    assert {len(line) for line in text.splitlines()} <= set(range(columns + 1))
+    words = ["opening_range", "12,34,567.12345678", "12,34,56,712.345678", "Drawdown", *cure.split()]
+    assert [word for word in (*words, *cure.upper().split()) if word not in text] == []
+
+
+def test_a_pipe_shows_each_row_on_one_line_however_long() -> None:
+    text = "a finding of many words, " * 40
+    lines = render(Report("", {}, [Table("", ["Row", "Text"], [[1, text], [2, "x"]])]), "table").splitlines()
+    assert [text.strip() in line for line in lines].count(True) == 1
+    assert len(lines) == 7
 
 
 def test_the_page_stands_alone_and_escapes_everything() -> None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import csv
 import io
 from argparse import SUPPRESS, ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Protocol, cast
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from trading.domain.plain_json import to_json
 from trading.domain.spreadsheet import cell
 from trading.management.files import OutputFailed, output_path, write_file
+from trading.management.fitting import column_widths, fitting_blocks, table_width
 from trading.management.page import to_html
 from trading.management.report import Report, Table, cell_text, is_numeric, tone
 
@@ -34,7 +35,6 @@ __all__ = [
 ]
 
 FORMATS = ("table", "csv", "json", "html")
-PIPE_WIDTH = 400  # a pipe has no width: rows stay on one line
 
 
 class Output(Protocol):
@@ -66,8 +66,7 @@ def emit(report: Report, *, form: str, stdout: Output, output: str | None = None
     if output is not None:
         write_file(output_path(output), render(report, form))
     elif form == "table":
-        width = None if stdout.isatty() else PIPE_WIDTH
-        _print(report, Console(file=cast(IO[str], stdout), width=width, highlight=False))
+        _print(report, Console(file=cast(IO[str], stdout), highlight=False))
     else:
         stdout.write(render(report, form))
 
@@ -81,7 +80,7 @@ def render(report: Report, form: str) -> str:
     if form == "html":
         return to_html(report)
     text = io.StringIO()
-    _print(report, Console(file=text, width=PIPE_WIDTH, highlight=False, no_color=True))
+    _print(report, Console(file=text, highlight=False, no_color=True))
     return text.getvalue()
 
 
@@ -99,21 +98,30 @@ def to_csv(tables: Sequence[Table]) -> str:
 
 
 def _print(report: Report, console: Console) -> None:
-    styles = {"gain": "green", "loss": "red", "": ""}
-    for table in report.tables:
+    texts = [[[cell_text(cell, table.currency) for cell in row] for row in table.rows] for table in report.tables]
+    widths = [column_widths(table.columns, rows) for table, rows in zip(report.tables, texts, strict=True)]
+    if not console.file.isatty():  # a pipe has no width: rows stay on one line
+        console.width = max(map(table_width, widths), default=1)
+    for table, rows, columns in zip(report.tables, texts, widths, strict=True):
         console.print(Text(table.title, style="bold"), soft_wrap=True)
-        grid = RichTable()
-        for number, title in enumerate(table.columns):
-            grid.add_column(Text(title), justify="right" if is_numeric(table, number) else "left", no_wrap=True)
-        for index, row in enumerate(table.rows):
-            total = table.last_is_total and index == len(table.rows) - 1
-            if total:
-                grid.add_section()
-            cells = (
-                Text(cell_text(cell, table.currency), style=styles[tone(table, number, cell)])
-                for number, cell in enumerate(row)
-            )
-            grid.add_row(*cells, style="bold" * total)
-        console.print(grid)
+        numeric = [is_numeric(table, number) for number in range(len(columns))]
+        for block in fitting_blocks(columns, numeric, console.width):
+            console.print(_grid(table, rows, block))
     for note in report.notes:
         console.print(Text(note), soft_wrap=True)
+
+
+def _grid(table: Table, texts: Sequence[Sequence[str]], columns: Mapping[int, int]) -> RichTable:
+    """Return some columns of a table, each as wide as it is told; what is longer goes on in the next line, uncut."""
+    styles = {"gain": "green", "loss": "red", "": ""}
+    grid = RichTable()
+    for number, width in columns.items():
+        justify: JustifyMethod = "right" if is_numeric(table, number) else "left"
+        grid.add_column(Text(table.columns[number]), justify=justify, width=width, overflow="fold")
+    for index, row in enumerate(table.rows):
+        total = table.last_is_total and index == len(table.rows) - 1
+        if total:
+            grid.add_section()
+        cells = (Text(texts[index][number], style=styles[tone(table, number, row[number])]) for number in columns)
+        grid.add_row(*cells, style="bold" * total)
+    return grid
