@@ -82,7 +82,7 @@ class StopsAnswer(TypedDict):
     left_out: dict[str, int]
     own_pnl: Decimal
     own_held_out_pnl: Decimal
-    best: str | None
+    best: str
     trials: int
     rules: list[RuleRow]
 
@@ -142,7 +142,8 @@ class Gathered:
 def try_stops(request: StopsRequest, reader: Reader) -> StopsAnswer:
     """Follow each trade under each rule to its stop or its day's last tick, record a trial a rule, and compare.
 
-    Raises: InvalidValue without a rule, and where no trade can be tried; StoreUnavailable, LedgerBusy, LedgerNotReady.
+    Raises: InvalidValue without a rule, where no trade can be tried and where no day is left to choose by;
+      StoreUnavailable, LedgerBusy, LedgerNotReady.
     """
     if not request.rules:
         raise InvalidValue("There is no rule to try.", field="stop", hint="Give --stop or --trail, in basis points.")
@@ -156,7 +157,10 @@ def try_stops(request: StopsRequest, reader: Reader) -> StopsAnswer:
             hint="--ticks names the account under which the ticks were recorded.",
         )
     days = sorted({trade.day for trade in trades})
-    held_out = frozenset(days[len(days) - request.held_out_days :] if request.held_out_days else ())
+    if request.held_out_days >= len(days):
+        text = f"{request.held_out_days} of {len(days)} days with trades are held out."
+        raise InvalidValue(text, field="hold_out", hint="Leave a day to choose the rule by.")
+    held_out = frozenset(days[len(days) - request.held_out_days :])
     followed = {rule: _followed(rule, trades, request.charged) for rule in request.rules}
     record_trials([_trial(request, rule, gathered, days, followed[rule]) for rule in request.rules])
     rows = [_row(rule, trades, followed[rule], held_out) for rule in request.rules]
@@ -176,7 +180,7 @@ def try_stops(request: StopsRequest, reader: Reader) -> StopsAnswer:
         "left_out": gathered.left_out,
         "own_pnl": from_units(sum(pnl for is_out, pnl in own if not is_out)),
         "own_held_out_pnl": from_units(sum(pnl for is_out, pnl in own if is_out)),
-        "best": max(rows, key=lambda row: row["pnl"])["rule"] if len(held_out) < len(days) else None,
+        "best": max(rows, key=lambda row: row["pnl"])["rule"],
         "trials": len(ask(trials_on, request.strategy, days)),
         "rules": rows,
     }

@@ -165,6 +165,8 @@ def test_what_cannot_be_followed_is_left_out_and_said(traded):
         (("--stop", "0"), "1 to 9999"),
         (("--charges", "much"), "brokerage plan"),
         (("--hold-out", "-1"), "--hold-out"),
+        (("--hold-out", "2"), "2 of 2 days with trades are held out. Leave a day"),
+        (("--hold-out", "3"), "3 of 2 days with trades are held out. Leave a day"),
         (("--ticks", "replay"), "--ticks names the account"),
         (("--symbol", "TCS"), "No trade of byhand"),
         (("--account", "nobody"), "no account"),
@@ -174,3 +176,4 @@ def test_what_cannot_be_tried_is_refused_with_what_to_do(traded, arguments, word
     with pytest.raises(CommandError, match=words) as error:
         lab(*arguments)
     assert error.value.returncode == 2
+    assert not Trial.objects.exists()
