@@ -100,7 +100,7 @@ def _gap(request: HttpRequest, run: ToldRun, choice: AccountChoice) -> HttpRespo
         request, "lab/gap.html", SECTION, choice,
         run=run, answer=run.answer, steps=steps.items(), names=list(steps), chart=chart,
         trades=[(trade, list(trade["waterfall"].values())) for trade in trades[:TRADES_SHOWN]],
-        left_off=max(0, len(trades) - TRADES_SHOWN), since=looks_since(run.row),
+        left_off=max(0, len(trades) - TRADES_SHOWN),  # no look since makes a booked trade likelier to be luck
     )  # fmt: skip
 
 

@@ -130,6 +130,8 @@ def test_looks_that_came_after_a_run_are_said(read: Read):
     setup = replace(outcome.setup, seed=9)
     record_trials([TrialOutcome(setup=setup, digests=outcome.digests)])
     assert "Since then 1 more trial of ema_cross was made" in words(read(f"/lab/runs/{pk}/"))
+    gap, _ = told("gap")  # no odds are told of what was booked
+    assert "Since then" not in words(read(f"/lab/runs/{gap}/"))
 
 
 def test_pages_ask_the_same_number_of_questions_whatever_they_show(read: Read, client: Client):
