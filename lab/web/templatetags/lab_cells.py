@@ -88,16 +88,16 @@ def parameters(numbers: Mapping[str, float] | None) -> str:
 @register.filter
 def with_code(reason: str | None) -> SafeString:
     """Write a reason, commands in it as such."""
-    parts = enumerate((reason or "").split("`"))
-    return format_html_join("", "{}", ((format_html("<code>{}</code>", part) if n % 2 else part,) for n, part in parts))
+    texts = enumerate((reason or "").split("`"))
+    return format_html_join("", "{}", ((format_html("<code>{}</code>", text) if n % 2 else text,) for n, text in texts))
 
 
 @register.filter
 def not_in_tiles(why: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return what is missing beside the figures of the tiles: names together that have one reason, and that reason."""
-    said = {why[name] for name in IN_TILES if name in why}
+    in_tiles = {why[name] for name in IN_TILES if name in why}
     together: dict[str, list[str]] = {}
     for name, reason in why.items():
-        if reason not in said:
+        if reason not in in_tiles:
             together.setdefault(reason, []).append(FIGURES.get(name, name))
     return [(", ".join(names), reason) for reason, names in together.items()]
