@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,13 @@ class TestSessions:
         assert answer("sessions", "--load", str(amended), "--date", "2021-04-12")["open"] is False
         assert sessions.calendar_of("BSE").continuous(date(2021, 4, 12)) is not None
         assert answer("sessions", "--load", "--date", "2021-04-12")["open"] is True
+
+    def test_it_says_which_exchanges_were_loaded_also_those_without_hours(self, ledger: Any) -> None:
+        said = io.StringIO()
+        call_command("sessions", "--load", "examples/us_exchanges.json", stdout=io.StringIO(), stderr=said)
+        assert said.getvalue().startswith("Loaded: NYSE without hours, NASDAQ without hours, ")
+        call_command("sessions", "--load", stdout=io.StringIO(), stderr=said)
+        assert re.search(r"Loaded: NSE \d+ rows, ", said.getvalue())
 
     def test_a_wrong_file_changes_nothing(self, ledger: Any, tmp_path: Path) -> None:
         before = list(Exchange.objects.values_list("sessions__pk").order_by("sessions__pk"))

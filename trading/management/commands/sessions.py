@@ -39,7 +39,8 @@ class Command(VeloxCommand):
     def answer(self, *, date: str | None, exchange: str, group: str, load: str | None) -> bool:
         if load is not None:
             counts = load_sessions(read_text(load, field="load"))
-            self.say(", ".join(f"{count} rows for {code}" for code, count in counts.items()))
+            rows = {code: f"{count} rows" if count else "without hours" for code, count in counts.items()}
+            self.say(f"Loaded: {', '.join(f'{code} {text}' for code, text in rows.items())}.")
         if exchange not in exchanges():
             raise InvalidValue(
                 f"There is no exchange {exchange!r}.", field="exchange", hint=f"Known are {', '.join(exchanges())}."
@@ -60,11 +61,11 @@ class Command(VeloxCommand):
             "open": is_open,
             "phases": [{"phase": p.name, "opens_at": p.opens_at, "closes_at": p.closes_at} for p in phases],
         }
-        rows = []
+        table = []
         for phase in phases:
             times = [at.astimezone(calendar.zone) for at in (phase.opens_at, phase.closes_at)]
             clocks = [f"{at:%H:%M}" if at.date() == day else f"{at:%H:%M} on {at.date()}" for at in times]
-            rows.append([phase.name, *clocks])
+            table.append([phase.name, *clocks])
         title = f"{exchange} ({group or 'no hours'}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
-        self.emit(Report(title, hours, [Table(title, ["Phase", "Opens", "Closes"], rows)]))
+        self.emit(Report(title, hours, [Table(title, ["Phase", "Opens", "Closes"], table)]))
         return True
