@@ -255,6 +255,8 @@ def meaning(error: DatabaseError | InterfaceError) -> Exception:
         return error
     if "readonly database" in text or state == "25006":
         return read_only("it is read-only here")
+    if "disk is full" in text or state == "53100":
+        return read_only("its disk is full")
     if "unable to open" in text:
         return read_only("it has commits in its log that only a writer can bring in, or may not be read")
     return busy(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 
 from tests.trading.book import AT, MINUTE, closed, opened
 from timeseries.wiring import open_pump
 from trading import summon
 from trading.data_manager import DataManager
+from trading.errors import LedgerReadOnly
 
 ROOT = Path(__file__).resolve().parents[2]
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -104,11 +107,12 @@ COMMANDS = [
         ["symbol_report"],
         ["trade_export"],
         ["signal_report"],
+        ["excursions"],
         ["sessions"],
     ),
     *(["verify_ledger"], ["spool"], ["intake"], ["health"]),
 ]
-WRITING = [["void", "T1", "--by", "asha", "--reason", "x"], ["backup"]]
+WRITING = [["void", "T1", "--by", "asha", "--reason", "x"], ["backup"], ["excursions", "--rebuild"]]
 # A process that cannot write, for many commands: a line of JSON for each, with its exit code and what it said.
 COMMAND_LINES = """
 import contextlib, io, json, sys, traceback
@@ -170,3 +174,21 @@ def test_commits_that_wait_in_the_log_are_never_left_out_without_a_word(frozen: 
     folder.chmod(0o700)
     (folder / "ledger.sqlite3-wal").unlink()
     assert done.returncode == 2 and "commits in its log" in done.stderr and "migrate" not in done.stderr, done.stderr
+
+
+def test_reports_are_shown_while_the_disk_is_full(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those too that keep something in the ledger on the way: the summary of a day, what trades went through."""
+    if ledger.vendor != "sqlite":
+        pytest.skip("a server's disk is not ours to fill")
+    monkeypatch.setattr(summon, "summon", lambda: None)
+    opened()
+    closed()
+    with connections["default"].cursor() as cursor:
+        cursor.execute("PRAGMA max_page_count = 1")  # SQLite takes the pages that there are: it is full
+    with pytest.raises(LedgerReadOnly, match="its disk is full"):
+        for number in range(200):
+            opened(f"N{number}", signal_conditions={"note": "x" * 4000})
+    for command in (["daily_summary", "--date", "2024-03-15"], ["excursions"], ["strategy_report"]):
+        output, words = io.StringIO(), io.StringIO()
+        call_command(*command, "--format", "json", stdout=output, stderr=words)
+        assert json.loads(output.getvalue()), command

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from timeseries.wiring import open_reader
 from trading.domain import amounts, display
-from trading.errors import InvalidValue
+from trading.errors import InvalidValue, LedgerReadOnly
 from trading.management.base import VeloxCommand
 from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
 from trading.management.report import Report, Table, Value
@@ -60,22 +60,22 @@ class Command(VeloxCommand):
                 f"There is no symbol {period['symbol']!r}, and nothing of it ticked.", field="symbol",
                 hint="Name the days of its feed with --from and --to.",
             )  # fmt: skip
-        measured = measure_excursions(
-            selected.cut.account.code,
-            reader,
-            trades=list(trades_of(selected)),
-            days={*symbols_of_days(selected), *ticking},
-            rebuild=rebuild,
-        )
-        self.say(f"{measured.trades} trades measured.")
+        trades, days = list(trades_of(selected)), {*symbols_of_days(selected), *ticking}
+        try:
+            measured = measure_excursions(selected.cut.account.code, reader, trades=trades, days=days, rebuild=rebuild)
+            self.say(f"{measured.trades} trades measured.")
+        except LedgerReadOnly as error:
+            if rebuild:
+                raise
+            self.say(f"Shown is what was measured before. {error}")
         figures = excursion_report(selected)
         currency = figures["currency"]
         rows: Sequence[Mapping[str, Any]] = figures["trades"]
         feed_gaps: Sequence[Mapping[str, Any]] = figures["gaps"]
-        trades = [[_readable(key, row[key], currency) for key in TRADES] for row in rows]
+        of_trades = [[_readable(key, row[key], currency) for key in TRADES] for row in rows]
         gaps = [[_readable(key, gap[key], currency) for key in GAPS] for gap in feed_gaps]
         tables = [
-            Table("Trades", list(TRADES.values()), trades, currency, frozenset({"Gross P&L"})),
+            Table("Trades", list(TRADES.values()), of_trades, currency, frozenset({"Gross P&L"})),
             Table("Gaps", list(GAPS.values()), gaps),
         ]
         sheet = Table("Trades", list(rows[0] if rows else TRADES), [list(row.values()) for row in rows], currency)
