@@ -22,7 +22,7 @@ DIGITS = 20  # of the instant (ns UTC) that a file begins with
 
 
 class Shown(NamedTuple):
-    """What a board shows: the day at the desk, and the state of each of the account's limits."""
+    """What a board shows: the account's day, and the state of each of the account's limits."""
 
     day: date
     states: tuple[LimitState, ...]

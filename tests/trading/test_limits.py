@@ -23,10 +23,13 @@ from trading.data_manager import DataManager
 from trading.domain.limits import LimitsNow, LimitState
 from trading.errors import InvalidValue, LedgerBusy, UnknownAccount
 from trading.intake import of_this_folder
-from trading.models import Alert, Journal, Limit, Strategy
+from trading.models import Alert, Exchange, Journal, Limit, Strategy
 from trading.newest import newest_points
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
+from trading.operations.close_position import close_position
+from trading.operations.create_account import create_account
+from trading.operations.open_position import open_position
 from trading.operations.set_limit import end_limit, set_limit
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
@@ -53,6 +56,28 @@ def answered(command: str, *arguments: str) -> Any:
     except SystemExit as end:
         assert end.code == 1
     return json.loads(output.getvalue())
+
+
+@pytest.mark.ledger
+def test_a_loss_in_new_york_counts_on_after_midnight_at_the_desk() -> None:
+    create_account(
+        "us", book="live", currency="USD", zone="America/New_York", capital="50000", capital_date=date(2024, 1, 1)
+    )
+    Exchange.objects.create(code="NASDAQ", name="Nasdaq", zone="America/New_York")
+    at = datetime(2024, 3, 8, 17, tzinfo=UTC)
+    names = "us", "T1", "orb", "NASDAQ:AAPL"
+    open_position(*names, entry_price=100, quantity=10, entry_time=at)
+    close_position(*names, exit_price=90, exit_time=at + MINUTE)
+    by_asha = {**SAID, "now": at}
+    for kind, amount in (("daily_loss", 50), ("daily_loss_open", 50), ("trades", 0)):
+        set_limit("us", kind, amount, **by_asha)
+    for hours, used in ((0, 100), (3, 100), (11, 100), (13, 0)):  # midnight in India is after 1.5 hours
+        now = at + timedelta(hours=hours)
+        measured = measured_limits(get_account("us"), newest_points("us").known_ticks, now=now)
+        assert [state.used for state in measured.states] == [used, used, used // 100], hours
+        assert {state.state for state in measured.states} == {"crossed" if used else "within"}, hours
+    with pytest.raises(InvalidValue, match="first_day is 2024-03-07"):
+        set_limit("us", "trades", 1, first_day=date(2024, 3, 7), **{**by_asha, "now": at + timedelta(hours=3)})
 
 
 @pytest.mark.ledger

@@ -26,7 +26,7 @@ from trading.operations.tell_crossed_limits import key_of, tell_crossed_limits
 from trading.queries.accounts import all_accounts
 from trading.queries.kept import LedgerMark, mark_of
 from trading.queries.limits import measured_limits
-from trading.queries.period import desk_date
+from trading.queries.period import account_date
 from trading.transactions import reading
 
 EVERY_SECONDS = 0.25
@@ -84,7 +84,7 @@ class LimitWatch:
         """Measure one account's limits where something moved, and show them as of now."""
         as_of_ns = time.time_ns()  # before anything is read: what is shown is at least as new
         now = datetime.fromtimestamp(as_of_ns / 1e9, UTC)
-        footing = LimitFooting(mark_of(account), desk_date(now), recorded)
+        footing = LimitFooting(mark_of(account), account_date(account, now), recorded)
         board = self._boards.get(account.code)
         if board is None or not _is_still(board[0], board[1], footing):
             measured = measured_limits(account, newest_points(account.code).known_ticks, now=now)

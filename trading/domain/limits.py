@@ -113,7 +113,7 @@ class LimitsNow(AsDict):
     """The limits that bear on a strategy: its own and those of its account, as of an instant (None: never seen).
 
     ``state`` is crossed where one of them is, else unknown where one of them is, else within; none where no limit is
-    set. ``day`` is the day at the desk that they were measured on.
+    set. ``day`` is the day in the account's zone that they were measured on.
     """
 
     account: str

@@ -32,7 +32,7 @@ from trading.queries.daily_summary import build_daily_summary
 from trading.queries.excursion_report import gaps_of
 from trading.queries.exposure import Market
 from trading.queries.limits import limits_in_force, measured_limits
-from trading.queries.period import desk_date, desk_zone
+from trading.queries.period import account_date, desk_date, desk_zone
 from trading.queries.positions_then import open_at_end_of
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.trades import OPEN, VOID
@@ -64,7 +64,7 @@ def _is_active(account: Account, since: date, now: datetime) -> bool:
     return (
         Trade.objects.filter(account=account, state=OPEN).exists()
         or DayTotal.objects.filter(account=account, day__gte=since).exists()
-        or bool(limits_in_force(account, desk_date(now)))
+        or bool(limits_in_force(account, account_date(account, now)))
     )
 
 

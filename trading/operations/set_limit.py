@@ -13,7 +13,7 @@ from trading.domain.limits import ACCOUNT_KINDS, ALLOWANCES, MONEY_KINDS, LimitK
 from trading.domain.money import parse_amount
 from trading.errors import InvalidValue
 from trading.models import Limit, Strategy
-from trading.queries.period import desk_date
+from trading.queries.period import account_date
 from trading.transactions import writing
 
 KINDS = tuple(str(kind) for kind in LimitKind)
@@ -74,25 +74,25 @@ def _say(
     now: datetime,
 ) -> Limit:
     """Write the next row of a limit; the newest one is the answer where it says the same."""
-    today = desk_date(now)
-    day = first_day or today
     reason = arguments.free_text(reason, "reason").strip()
     if not by.strip():
         raise InvalidValue("A limit has an author.", field="by", hint="Say who sets or ends it.")
     if not reason:
         raise InvalidValue("A limit has a reason.", field="reason", hint="Say why it is set or ended.")
-    if not today <= day <= today + timedelta(days=DAYS_AHEAD_MAX):
-        raise InvalidValue(
-            f"first_day is {day}.",
-            field="first_day",
-            hint=f"Give a day from today, {today}, to one in a year: the past was judged by the limits of then.",
-        )
     if strategy_id is not None and kind in ACCOUNT_KINDS:
         raise InvalidValue(
             f"{kind} is a limit of the whole account.", field="strategy_id", hint="Set it without a strategy."
         )
     with writing():
         account, head = journal.lock_account(account_code)
+        today = account_date(account, now)
+        day = first_day or today
+        if not today <= day <= today + timedelta(days=DAYS_AHEAD_MAX):
+            raise InvalidValue(
+                f"first_day is {day}.",
+                field="first_day",
+                hint=f"Give a day from today, {today}, to one in a year: the past was judged by the limits of then.",
+            )
         strategy = None if strategy_id is None else _strategy(strategy_id)
         newest = Limit.objects.filter(account=account, kind=kind, strategy=strategy).order_by("-number").first()
         if amount is None and (newest is None or newest.amount is None):

@@ -1,7 +1,8 @@
 """Limits in force, and how far each is used, from the same rows as the reports.
 
 A day's P&L is the sum of its day totals, as in the day's summary; trades count on the trading day of their opening, in
-the zone of their exchange, and a void one never. The day is the one at the desk.
+the zone of their exchange, and a void one never. The day is the account's, the date in its zone: while it is midnight
+at the desk, a session of another continent goes on, and so does its loss.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from trading.models import Account, DayTotal, Limit, Realisation, Trade
 from trading.queries.columns import UnitsSum
 from trading.queries.kept import LedgerMark, mark_of, steps_between
 from trading.queries.kept_statements import ACCOUNT, KeptStatement, PlainQuery, Slot
-from trading.queries.period import desk_date
+from trading.queries.period import account_date
 from trading.queries.trades import OPEN, VOID
 from trading.queries.valuation import LastTicks, open_positions
 
@@ -53,7 +54,7 @@ class LimitFacts:
 
 
 class MeasuredLimits(NamedTuple):
-    """The states of an account's limits, measured on a day at the desk, read from an instant on."""
+    """The states of an account's limits, measured on a day in its zone, read from an instant on."""
 
     day: date
     as_of: datetime
@@ -95,7 +96,7 @@ def measured_limits(account: Account, last_ticks: LastTicks, *, now: datetime) -
     """
     for _ in range(ATTEMPTS_MAX):
         before = mark_of(account)
-        facts = limit_facts(account, desk_date(now), mark=before)
+        facts = limit_facts(account, account_date(account, now), mark=before)
         positions = open_positions(account, last_ticks) if facts.needs_prices else []
         if mark_of(account) == before:
             return MeasuredLimits(facts.day, now, states_of(facts, positions))

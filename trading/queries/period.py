@@ -9,6 +9,7 @@ from django.conf import settings
 
 from timeseries.values import no_nat
 from trading.errors import InvalidValue
+from trading.models import Account
 
 EARLIEST = date(2000, 1, 1)  # nothing is recorded before
 
@@ -25,6 +26,11 @@ def desk_date(now: datetime) -> date:
 def date_in(instant: datetime, zone: str) -> date:
     """Return the date of an aware instant in a zone."""
     return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def account_date(account: Account, now: datetime) -> date:
+    """Return the date of an account at an aware instant, in its own zone."""
+    return date_in(now, account.zone)
 
 
 def end_of(day: date) -> datetime:

@@ -18,7 +18,7 @@ from trading.models import Account
 from trading.operations.set_limit import end_limit, set_limit
 from trading.queries.kept import KeptAnswers, LedgerMark, mark_of
 from trading.queries.limits import LimitFacts, limit_facts, limit_history, states_of
-from trading.queries.period import desk_date
+from trading.queries.period import account_date
 from trading.web.choice import AccountChoice, account_query, chosen_account, page
 from trading.web.guard import MAINTAIN
 from trading.web.kept_day import STOPS
@@ -78,7 +78,7 @@ def limits_now(
     account: Account, positions: list[OpenPosition] | None = None, *, mark: LedgerMark | None = None
 ) -> list[LimitState]:
     """Return the state of each of an account's limits, with its open ``positions`` where they were read just before."""
-    day, mark = desk_date(timezone.now()), mark or mark_of(account)
+    day, mark = account_date(account, timezone.now()), mark or mark_of(account)
 
     def read() -> LimitFacts:
         return limit_facts(account, day, mark=mark)
@@ -102,7 +102,7 @@ def _shown(request: HttpRequest, choice: AccountChoice, form: LimitForm) -> Http
         history=[(row, KIND_TITLES[row.kind], row.kind in MONEY_KINDS) for row in history],
         history_page=history,
         form=form,
-        today=desk_date(timezone.now()),
+        today=account_date(choice.account, timezone.now()),
         may_set=request.user.has_perm(MAINTAIN),
     )
 
