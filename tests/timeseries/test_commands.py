@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from django.test import override_settings
 from tests.timeseries.batches import SECOND, at
 from tests.timeseries.desks import Desk, desk_in
 from tests.waiting import PATIENCE_SECONDS
+from timeseries.management.commands import spool
+from timeseries.wiring import count_points
 
 ROOT = Path(__file__).parents[2]
 OPEN = at("2021-04-12 09:15")
@@ -122,6 +125,24 @@ def test_spool_shows_the_sum_and_each_source(desk: Desk) -> None:
     table = manage(desk, "spool")
     assert table.returncode == 0
     assert "Every accepted point is accounted for." in table.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_terminal_shows_the_figures_of_the_spool_whole(
+    desk: Desk, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(desk)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    counts = {"accepted": 1_234_567, "stored": 1_234_564, "unsynced_seconds": 123.4}
+    monkeypatch.setattr(spool, "count_points", lambda: count_points() | counts)
+    with override_settings(SPOOL_DIR=desk.spool.root, DELTA_DIR=desk.store.root):
+        call_command("spool", stdout=terminal)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+    assert "…" not in text
+    assert {"1,234,567", "1,234,564", "123.4", "quarantined", "waiting"} <= set(re.findall(r"[\w,.]+", text))
 
 
 def test_spool_of_an_empty_folder_is_fine(desk: Desk) -> None:

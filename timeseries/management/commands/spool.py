@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console, Group
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from timeseries.errors import VeloxError
 from timeseries.shipping.audit import LaneAudit
@@ -69,18 +69,19 @@ def _page(points: PointCounts, sources: list[LaneCounts]) -> Group:
     """Return the table of the sum, its verdict, and the table of the sources."""
     if not sources:
         return Group("Nothing was recorded yet.")
-    total = Table(title="Points", title_justify="left")
-    cells = []
+    total = Table("", Column("number", justify="right"), title="Points", title_justify="left")
     for name, number in points.items():
-        total.add_column(name.replace("_", " "), justify="right")
-        cells.append("-" if number is None else f"{number:,.1f}" if isinstance(number, float) else f"{number:,}")
-    total.add_row(*cells)
+        figure = "-" if number is None else f"{number:,.1f}" if isinstance(number, float) else f"{number:,}"
+        total.add_row(name.replace("_", " "), figure)
     verdict = "[green]Every accepted point is accounted for.[/]\n"
     if points["balance"]:
         verdict = f"[red]{abs(points['balance']):,} points are unaccounted for: was a segment removed by hand?[/]\n"
     lanes = Table(title="Sources", title_justify="left")
     for name in ("source", "measurement", "waiting", "oldest", "quarantined", "dead letters"):
-        lanes.add_column(name, justify="right" if name in ("waiting", "quarantined") else "left")
+        if name in ("waiting", "quarantined"):
+            lanes.add_column(name, justify="right", no_wrap=True)  # a figure is never cut
+        else:
+            lanes.add_column(name, overflow="fold")
     for row in sources:
         letters = ", ".join(f"{reason} {number:,}" for reason, number in row["dead_lettered"].items()) or "-"
         lanes.add_row(
