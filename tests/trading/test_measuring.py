@@ -78,6 +78,25 @@ def test_a_trade_that_was_open_in_a_gap_carries_the_mark_and_the_gap_is_stored(d
     assert FeedGap.objects.count() == 1 and Excursion.objects.count() == 2
 
 
+def test_each_of_many_days_has_its_own_gaps_and_a_trade_over_them_all_of_their_ticks(desk: DataManager) -> None:
+    days = [day for day in range(1, 24) if (AT + timedelta(days=day)).weekday() < 5]  # more than are read at once
+    for day in days:
+        for number in range(120):
+            at = AT + timedelta(days=day) + (number + day * (number >= 100)) * SECOND
+            desk.process_tick("RELIANCE", {"ltp": 900 + 10 * day + number, "timestamp": at}, at=at)
+    opens, closes = AT + timedelta(days=days[0]) + 5 * SECOND, AT + timedelta(days=days[-1]) + 10 * SECOND
+    desk.open_position("T1", "orb", "RELIANCE", 1000, 1, opens)
+    desk.close_position("T1", "orb", "RELIANCE", 1000, closes)
+    dates = [(AT + timedelta(days=day)).date() for day in days]
+    assert measure(days=[("RELIANCE", date) for date in dates]).trades == 1
+    gaps = {gap.day: (gap.starts_at, gap.ends_at) for gap in FeedGap.objects.all()}
+    silent = {day: AT + timedelta(days=day) + 99 * SECOND for day in days}
+    assert gaps == {start.date(): (start, start + (1 + day) * SECOND) for day, start in silent.items() if day >= 10}
+    excursion = Excursion.objects.get()
+    assert excursion.ticks == 120 * len(days) - 5 - 109
+    assert (excursion.mae, excursion.mfe) == (900 + 10 * days[0] + 5 - 1000, 900 + 10 * days[-2] + 119 - 1000)
+
+
 @pytest.mark.ledger
 def test_a_corrected_trade_is_measured_again(desk: DataManager) -> None:
     trade(desk, 10, 50)

@@ -51,17 +51,26 @@ class PointReader:
     def __init__(self, spool: Spool, store: Store, *, zone: ZoneInfo) -> None:
         self.spool, self.store, self.zone = spool, store, zone
 
-    def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> pa.Table:
+    def ticks(
+        self,
+        symbol: str,
+        start: int,
+        stop: int,
+        *,
+        source: str | None = None,
+        account: str,
+        fields: tuple[str, ...] | None = None,
+    ) -> pa.Table:
         """Return a symbol's ticks, ascending: of one source, or day by day of the source with the day's first tick.
 
         Where others took over from that source, theirs too: behind its own, each under its name.
 
-        Columns: the times, the source, and the fields of `TICKS`.
+        Columns: the times, the source, and the fields of `TICKS`; with ``fields`` those alone, without received_time.
         """
-        query = PointQuery(TICKS, clamp(start), clamp(stop), {"account": account, "symbol": symbol})
+        query = PointQuery(TICKS, clamp(start), clamp(stop), {"account": account, "symbol": symbol}, fields)
         points = self._one_source(query, source)
         names = [*TIMES, "source", *(field.name for field in TICKS.fields)]
-        return with_instants(points.select(names))
+        return with_instants(points.select([name for name in names if name in points.column_names]))
 
     def ticks_of(self, source: str, start: int, stop: int, *, account: str) -> pa.Table:
         """Return the ticks of all symbols of a source, ascending: their tags, two times (int64), and their numbers."""

@@ -121,9 +121,9 @@ def merged(stored: pa.Table | None, tail: list[pa.Table], query: PointQuery) -> 
 
 def with_instants(points: pa.Table) -> pa.Table:
     """Return the points with their times as timestamps in UTC."""
-    for name in TIMES:
-        number = points.column_names.index(name)
-        points = points.set_column(number, name, points.column(name).cast(INSTANT))
+    for number, name in enumerate(points.column_names):
+        if name in TIMES:
+            points = points.set_column(number, name, points.column(name).cast(INSTANT))
     return points
 
 

@@ -114,6 +114,9 @@ def worth(holding: Holding, price: int) -> int:
     return holding.realised_pnl + open_pnl
 
 
+PATH_FIELDS = ("close", "high", "low")  # of ticks: all that `path_prices` looks at beside the time
+
+
 def path_prices(ticks: pa.Table) -> tuple[TickTimes, TickPrices, TickPrices]:
     """Return instants, lowest and highest prices, ascending by the exchange's own time; a tick's price is both."""
     times = ticks.column("exchange_time").cast(pa.int64()).to_numpy()

@@ -11,10 +11,12 @@ from django.db.models import Exists, OuterRef
 
 from trading.domain.money import from_units
 from trading.models import Account, Correction, Excursion, FeedGap, Trade
+from trading.progress import tell
 from trading.queries.accounts import get_account
 from trading.queries.excursions import Measured, SymbolMeasured, TickReader, instant, measure, symbol_of, unmeasured
 from trading.transactions import writing
 
+STAGE = "symbols measured"
 FIGURES = ("trade_id", "mae", "mae_price", "mae_at", "mfe", "mfe_price", "mfe_at", "ticks", "quiet_seconds")
 NAMED_MAX = 500  # SQLite takes no more than some thousand parameters
 
@@ -57,7 +59,8 @@ def measure_excursions(
     for symbol, day in days:
         by_symbol.setdefault(symbol, ([], set()))[1].add(day)
     gaps = 0
-    for symbol, (held, also) in sorted(by_symbol.items()):
+    for place, (symbol, (held, also)) in enumerate(sorted(by_symbol.items())):
+        tell(STAGE, place, len(by_symbol))
         measured = measure(reader, account.code, symbol, held, also)
         _keep(account, measured)
         gaps += sum(len(of_day) for of_day in measured.gaps.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
@@ -11,7 +11,15 @@ import numpy as np
 import pyarrow as pa
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from trading.domain.excursions import PathExtremes, PricePath, TickPrices, TickTimes, numbers, path_prices
+from trading.domain.excursions import (
+    PATH_FIELDS,
+    PathExtremes,
+    PricePath,
+    TickPrices,
+    TickTimes,
+    numbers,
+    path_prices,
+)
 from trading.domain.feed_gaps import Gap, gaps, mark
 from trading.domain.money import to_units
 from trading.domain.position import in_risks
@@ -31,12 +39,22 @@ _NOT_MEASURED: TradeExcursions = {
 }  # fmt: skip
 FIELDS = tuple(_NOT_MEASURED)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAYS_AT_ONCE = 8  # a reading of one day costs more than its ticks do
 
 
 class TickReader(Protocol):
     """Where ticks come from: `timeseries.reader.Reader`."""
 
-    def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> pa.Table: ...
+    def ticks(
+        self,
+        symbol: str,
+        start: int,
+        stop: int,
+        *,
+        source: str | None = None,
+        account: str,
+        fields: tuple[str, ...] | None = None,
+    ) -> pa.Table: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +125,37 @@ def measure(
         held[trade.pk] = ns(trade.opened_at), np.iinfo(np.int64).max if closed_at is None else ns(closed_at)
         read_days |= set(days_between(calendar.day_of(trade.opened_at), calendar.day_of(closed_at or trade.opened_at)))
     gaps_by_day: dict[date, list[Gap]] = {}
-    for day in sorted(read_days):
-        start, stop = (ns(bound) for bound in calendar.bounds(day))
-        times, lows, highs = path_prices(reader.ticks(symbol, start, stop, account=account_code))
-        spans = calendar.open_spans(day) if calendar.rows else []  # what never closes may be quiet at any hour
-        gaps_by_day[day] = [gap for span in spans for gap in gaps(times, *map(ns, span))]
-        for pk, (opened_ns, closed_ns) in held.items():
-            if opened_ns < stop and start <= closed_ns:
-                within = times[: np.searchsorted(times, closed_ns, side="right")]
-                paths[pk].add(within, lows[: len(within)], highs[: len(within)])
+    for days_at_once in _near(sorted(read_days)):
+        bounds = {day: [ns(bound) for bound in calendar.bounds(day)] for day in days_at_once}
+        start, stop = bounds[days_at_once[0]][0], bounds[days_at_once[-1]][1]
+        ticks = path_prices(reader.ticks(symbol, start, stop, account=account_code, fields=PATH_FIELDS))
+        for day, (start, stop) in bounds.items():
+            of_day = slice(*np.searchsorted(ticks[0], (start, stop)).tolist())
+            times, lows, highs = ticks[0][of_day], ticks[1][of_day], ticks[2][of_day]
+            spans = calendar.open_spans(day) if calendar.rows else []  # what never closes may be quiet at any hour
+            gaps_by_day[day] = [gap for span in spans for gap in gaps(times, *map(ns, span))]
+            for pk, (opened_ns, closed_ns) in held.items():
+                if opened_ns < stop and start <= closed_ns:
+                    within = times[: np.searchsorted(times, closed_ns, side="right")]
+                    paths[pk].add(within, lows[: len(within)], highs[: len(within)])
     all_gaps = [gap for of_day in gaps_by_day.values() for gap in of_day]
     measured = [
         Measured(pk, path.result(), max((gap.seconds for gap in all_gaps if gap.touches(*held[pk])), default=None))
         for pk, path in paths.items()
     ]
     return SymbolMeasured(symbol, measured, gaps_by_day)
+
+
+def _near(days: Sequence[date]) -> Iterator[list[date]]:
+    """Yield ascending days in runs of at most `_DAYS_AT_ONCE` on the calendar."""
+    run: list[date] = []
+    for day in days:
+        if run and (day - run[0]).days >= _DAYS_AT_ONCE:
+            yield run
+            run = []
+        run.append(day)
+    if run:
+        yield run
 
 
 def fields_of(trade: Trade) -> TradeExcursions:
