@@ -13,6 +13,7 @@ import pytest
 
 from tests.trading.book import snapshot
 from tests.trading.statements import DAY, future, line, statement
+from trading.bookkeeping.import_trial import ImportTrial
 from trading.brokers.stated import charge_statements
 from trading.brokers.values import ChargeLine, Head, Place, Segment, Statement
 from trading.domain.stated_charges import ChargeSource
@@ -24,7 +25,7 @@ from trading.operations.spread_charges import spread_charges
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
-from trading.queries.stated_charges import charged_days
+from trading.queries.stated_charges import charged_days, charges_replaced
 
 ledger = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 FILE, NOTE = ChargeSource.FILE, ChargeSource.NOTE
@@ -172,3 +173,36 @@ class TestAgain:
         amend(Trade.objects.get().pk, fill=1, price=105, by="asha", reason="misprint")
         outcome = import_fills("main", statement([line("1", "BUY", 10, 100, minute=1)]))
         assert outcome.findings
+
+    def test_a_corrected_note_takes_back_the_heads_that_it_has_no_more(self) -> None:
+        bring(statement([line("1", "BUY", 10, 100), line("2", "SELL", 10, 104)]))
+        stt = charge(Head.STT, "2", on_note=True)
+        first = with_charges(stt, charge(Head.OTHER, "50", on_note=True))
+        corrected = with_charges(replace(stt, amount=Decimal(3)), name="d")
+        bring(first)
+        assert [row[3] for row in shape()] == [Decimal(52)]
+        account = get_account("main")
+        assert charges_replaced(account, corrected) == [
+            "stt equity 2026-06-01: 3 stands in the place of 2, which another file states.",
+            "other equity 2026-06-01: 0 stands in the place of 50, which another file states.",
+        ]
+        trial = ImportTrial("main")
+        assert trial.charges(corrected) == 2
+        bring(corrected, first, corrected)  # which say nothing new then
+        assert [row[3] for row in shape()] == [Decimal(3)]
+        assert charges_replaced(account, corrected) == []
+        assert StatedCharge.objects.count() == 4
+
+    def test_a_note_of_another_segment_leaves_the_first_ones_heads_alone(self) -> None:
+        equity, futures = charge(Head.STT, "2", on_note=True), charge(Head.GST, "3", Segment.FUTURES, on_note=True)
+        bring(with_charges(equity, charge(Head.OTHER, "50", on_note=True)), with_charges(futures, name="d"))
+        assert StatedCharge.objects.count() == 3
+
+    def test_a_dry_run_of_a_note_and_its_correction_tells_what_is_taken_back(self) -> None:
+        trial = ImportTrial("main")
+        first = with_charges(charge(Head.STT, "2", on_note=True), charge(Head.OTHER, "50", on_note=True))
+        corrected = with_charges(charge(Head.STT, "2", on_note=True), name="d")
+        assert trial.charges(first) == 2
+        (finding,) = trial.charges_replaced(corrected)
+        assert finding.startswith("other equity 2026-06-01: 0 stands")
+        assert trial.charges(corrected) == 2

@@ -88,7 +88,7 @@ class ImportTrial:
             house, count = house_of(statement.broker), 0
             for source in (ChargeSource.NOTE, ChargeSource.FILE):
                 lines = stating.checked(charge_statements(statement, source), statement.sha256)
-                count += len(stating.new_rows(account, lines, statement.sha256, house))
+                count += len(stating.new_rows(account, lines, statement.sha256, house, tried=self.charged))
         is_again = any((file.sha256, file.kind) == (statement.sha256, statement.kind) for file in self.charged)
         self.charged.append(replace(statement, fills=(), notes=(), positions=()))
         return 0 if is_again else count

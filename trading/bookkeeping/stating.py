@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from trading.bookkeeping import arguments
 from trading.bookkeeping.incoming_fills import house_of
+from trading.brokers.stated import all_charge_statements
 from trading.brokers.values import Statement
 from trading.domain.chain import JournalEntry
 from trading.domain.money import parse_amount
-from trading.domain.stated_charges import ChargeSource, ChargeStatement
+from trading.domain.stated_charges import ChargeSource, ChargeStatement, left_out
 from trading.errors import InvalidValue
 from trading.models import Account, StatedCharge
+from trading.queries.stated_charges import as_statement
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -25,12 +27,22 @@ def checked(lines: Iterable[ChargeStatement], document: str) -> list[ChargeState
 
 
 def new_rows(
-    account: Account, lines: Iterable[ChargeStatement], document: str, broker: str, *, in_place_of_all: bool = False
+    account: Account,
+    lines: Sequence[ChargeStatement],
+    document: str,
+    broker: str,
+    *,
+    in_place_of_all: bool = False,
+    tried: Sequence[Statement] = (),
 ) -> list[StatedCharge]:
     """Return the rows of checked lines, unsaved; none of those of which the same document's newest says the same.
 
-    ``in_place_of_all``: none of those alone that stand. What a document stated before another one did is a row again.
+    The lines are all that a document has, so a note that comes for the first time states 0 of the heads that earlier
+    notes (or files that are ``tried`` before) have of its days and it has not. ``in_place_of_all``: they are what is to
+    stand of a document, and a row is made of each that does not; what it stated before another one did is a row again.
     """
+    if not in_place_of_all:
+        lines = [*lines, *_left_out(account, lines, document, tried)]
     rows = []
     for line in lines:
         names = ("day", "last_day", "segment", "exchange", "head", "source")
@@ -40,6 +52,21 @@ def new_rows(
         if newest is None or newest.amount != line.amount:
             rows.append(StatedCharge(account=account, amount=line.amount, broker=broker, document=document, **columns))
     return rows
+
+
+def _left_out(
+    account: Account, lines: Sequence[ChargeStatement], document: str, tried: Sequence[Statement]
+) -> list[ChargeStatement]:
+    """Return what a note leaves out of earlier ones; of one that was stated before nothing more."""
+    notes = [line for line in lines if line.source == ChargeSource.NOTE]
+    if not notes:
+        return []
+    days = {"day__gte": min(line.day for line in notes), "last_day__lte": max(line.last_day for line in notes)}
+    rows = list(StatedCharge.objects.filter(account=account, source=ChargeSource.NOTE, **days).order_by("pk"))
+    if any(row.document == document for row in rows):
+        return []
+    earlier = [as_statement(row) for row in rows]
+    return left_out(notes, [*earlier, *(line for file in tried for line in all_charge_statements(file))])
 
 
 def must_be_of_one_broker(account: Account, statement: Statement, tried: Sequence[Statement] = ()) -> None:

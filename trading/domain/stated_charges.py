@@ -133,6 +133,20 @@ def standing_charges(
     return StandingCharges(parts, alone)
 
 
+def left_out(lines: Iterable[ChargeStatement], earlier: Iterable[ChargeStatement]) -> list[ChargeStatement]:
+    """Return the heads that earlier notes, in the order in which they were recorded, state of the places of a note's
+    lines and that it has no line of, as the 0 that it thereby states: a note has every head of its day and segment."""
+    own = {line.scope for line in lines if line.source == ChargeSource.NOTE}
+    places = {_place(scope) for scope in own}
+    newest = {line.scope: line for line in earlier if line.scope not in own and _place(line.scope) in places}
+    return [replace(line, amount=Decimal(0)) for line in newest.values() if line.amount]
+
+
+def _place(scope: ChargeScope) -> tuple[date, date, str, str, ChargeSource]:
+    first_day, last_day, segment, exchange, _, source = scope
+    return first_day, last_day, segment, exchange, source
+
+
 def firmness(line: ChargeStatement) -> tuple[int, int, int, bool, date, str, str]:
     """Return what orders statements of one fill: the source, then the shorter period, then the narrower scope.
 

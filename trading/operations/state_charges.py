@@ -31,9 +31,10 @@ def state_charges(
 ) -> ChargesKept:
     """Record stated charges and set the `charges` of the trades of their days to what then is stated of them.
 
-    Of each day, segment, market and head a document states one amount: add up its rows before. ``document`` is the
-    SHA-256 of the file (hex) and ``broker`` whose it is, "" where a person states; ``text`` says where it stands, or
-    why. An amount that the same document stated already changes nothing, unless it is to stand
+    Of each day, segment, market and head a document states one amount: add up its rows before. The lines of a note are
+    all that it has: heads of earlier notes of those days and segments that a new one has not are 0 by it. ``document``
+    is the SHA-256 of the file (hex) and ``broker`` whose it is, "" where a person states; ``text`` says where it
+    stands, or why. An amount that the same document stated already changes nothing, unless it is to stand
     ``in_place_of_all`` that others of its source stated since; one that differs stands in its place. A head
     of a fill is that of the note before that of a file before that of a person; its part of an amount of several fills
     is by their estimates. Fills of which nothing is stated keep what was known of their charges; the depository's alone

@@ -22,6 +22,7 @@ from trading.domain.stated_charges import (
     ChargeStatement,
     StandingCharges,
     StatedPart,
+    left_out,
     standing_charges,
 )
 from trading.models import Account, StatedCharge
@@ -54,10 +55,11 @@ class ChargedDay:
 
 def statements_of(account: Account) -> list[ChargeStatement]:
     """Return what was stated of an account's charges, in the order in which it was recorded."""
-    return [_statement_of(row) for row in StatedCharge.objects.filter(account=account).order_by("pk")]
+    return [as_statement(row) for row in StatedCharge.objects.filter(account=account).order_by("pk")]
 
 
-def _statement_of(row: StatedCharge) -> ChargeStatement:
+def as_statement(row: StatedCharge) -> ChargeStatement:
+    """Return the statement that a row keeps."""
     return ChargeStatement(
         day=row.day,
         last_day=row.last_day,
@@ -79,11 +81,14 @@ def charges_replaced(account: Account, statement: Statement, tried: Sequence[Sta
         return []
     begins, ends = min(line.day for line in lines), max(line.last_day for line in lines)
     rows = StatedCharge.objects.filter(account=account, day__gte=begins, last_day__lte=ends).order_by("pk")
-    stated = [(row.document, _statement_of(row)) for row in rows]
-    for document, line in [*stated, *((file.sha256, line) for file in tried for line in all_charge_statements(file))]:
+    stated = [(row.document, as_statement(row)) for row in rows]
+    stated += [(file.sha256, line) for file in tried for line in all_charge_statements(file)]
+    for document, line in stated:
         standing[line.scope] = (document, line.amount)
         if document == statement.sha256:
             own[line.scope] = line.amount
+    if not own:
+        lines += left_out(lines, (line for _, line in stated))
     replaced = []
     for line in lines:
         document, amount = standing.get(line.scope, (statement.sha256, line.amount))
