@@ -85,8 +85,15 @@ _proof: ContextVar[Callable[[], None]] = ContextVar("proof", default=lambda: Non
 
 @contextmanager
 def proving(proof: Callable[[], None]) -> Iterator[None]:
-    """Let every transaction within begin with a proof that it may be written; what that raises undoes it."""
-    token = _proof.set(proof)
+    """Let every transaction within begin with a proof that it may be written, after those around; what one raises
+    undoes it."""
+    around = _proof.get()
+
+    def all_proofs() -> None:
+        around()
+        proof()
+
+    token = _proof.set(all_proofs)
     try:
         yield
     finally:

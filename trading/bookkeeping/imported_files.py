@@ -13,7 +13,7 @@ from trading.brokers.values import Broker, Statement
 from trading.domain.chain import JournalEntry, chain_code
 from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
 from trading.models import Account, BrokerFile
-from trading.transactions import writing
+from trading.transactions import busy, writing
 
 _OF_API = "api_"  # what kinds of answers of an API begin with
 
@@ -78,3 +78,10 @@ def keep_file(account: Account, statement: Statement, *, by: str) -> BrokerFile:
         body = {"file": {"id": file.pk, "sha256": file.sha256, "kind": file.kind, **cells}}
         journal.append(account, "import_file", body, now=now, by=by, head=head)
         return file
+
+
+def must_be_kept(account_code: str, statement: Statement) -> None:
+    """Raise LedgerBusy, within a transaction, where the row of the file is gone: the account was cleared since."""
+    account, _ = journal.lock_account(account_code)
+    if not BrokerFile.objects.filter(account=account, sha256=statement.sha256, kind=statement.kind).exists():
+        raise busy(f"account {account_code} was cleared at the same time")

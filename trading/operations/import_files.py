@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypedDict
 
 from trading.bookkeeping.import_trial import ImportTrial
+from trading.bookkeeping.imported_files import must_be_kept
 from trading.brokers.files import read_statement
 from trading.brokers.format import Format
 from trading.brokers.values import Statement
@@ -21,7 +23,7 @@ from trading.queries.accounts import get_account
 from trading.queries.import_report import FileReport
 from trading.queries.instrument_names import NameMap
 from trading.queries.stated_charges import charges_replaced
-from trading.transactions import reading
+from trading.transactions import proving, reading
 
 FATAL = (LedgerBusy, LedgerNotReady, UnknownAccount)
 
@@ -137,7 +139,8 @@ def _import(
         except VeloxError as error:
             report.findings.append(f"Its charges were not taken: {error}")
     else:
-        _take_the_rest(account, report, report.statement, options)
+        with proving(partial(must_be_kept, account, report.statement)):
+            _take_the_rest(account, report, report.statement, options)
     report.findings += [
         f"The file's total {name} is not what its rows add up to." for name in report.statement.contradictions
     ]

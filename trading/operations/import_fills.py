@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -19,7 +20,7 @@ from django.db.utils import DatabaseError
 from timeseries.spool.locks import FileLock
 from trading.bookkeeping import incoming_fills, journal, settling
 from trading.bookkeeping.import_outcome import ImportOutcome
-from trading.bookkeeping.imported_files import keep_file, must_fit
+from trading.bookkeeping.imported_files import keep_file, must_be_kept, must_fit
 from trading.bookkeeping.incoming_fills import IncomingFill
 from trading.bookkeeping.kept_fills import kept_rows, write_rows
 from trading.bookkeeping.listings import Shares, bought_elsewhere, shares_of
@@ -34,7 +35,7 @@ from trading.queries.accounts import get_account
 from trading.queries.imported_trades import FillGroup
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import shown_symbol
-from trading.transactions import busy, reading, together, writing
+from trading.transactions import busy, proving, reading, together, writing
 
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
 FirstDays = dict[tuple[int, int], date]  # primary keys of instrument and strategy, to the first day
@@ -76,18 +77,21 @@ def import_fills(
         outcome, touched = ImportOutcome(), FirstDays()
         file = keep_file(account, statement, by=by)
         parts = incoming_fills.named(statement, names, rules, at_once=incoming_fills.COMPARED_AT_ONCE)
-        while True:
-            with reading():
-                incoming, refused = next(parts, (None, []))
-                if incoming is None:
-                    break
-                check = compare_sources(account, statement.sha256, incoming)
-            outcome.already_known += len(check.known_by_order)
-            outcome.refused += [*refused, *check.refused]
-            outcome.findings += check.findings
-            _keep_fills(run, file, check.free, touched, outcome)
-            del incoming, check  # before the next ones are made
-        shares = _settle(run, touched, outcome)
+        with proving(partial(must_be_kept, account_code, statement)):
+            while True:
+                with reading():
+                    incoming, refused = next(parts, (None, []))
+                    if incoming is None:
+                        break
+                    check = compare_sources(account, statement.sha256, incoming)
+                outcome.already_known += len(check.known_by_order)
+                outcome.refused += [*refused, *check.refused]
+                outcome.findings += check.findings
+                _keep_fills(run, file, check.free, touched, outcome)
+                del incoming, check  # before the next ones are made
+            shares = _settle(run, touched, outcome)
+            with writing():
+                pass  # whose proof is that what is answered is in the ledger
         with reading():
             outcome.findings += bought_elsewhere(account, shares)
     return outcome

@@ -1,0 +1,67 @@
+"""Imports beside what others do to the account in the same moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.trading.brokers.test_note_pdfs import close_together
+from tests.trading.brokers.test_recognition import FILES
+from tests.trading.statements import DAY, future, line, statement
+from trading.errors import LedgerBusy
+from trading.models import BrokerFile, BrokerFill, Fill, StatedCharge, Trade
+from trading.operations import import_files as importing_files
+from trading.operations.clear_account import clear_account
+from trading.operations.create_account import create_account
+from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
+from trading.operations.import_fills import import_fills
+
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
+CLEARED = "account tried was cleared at the same time"
+
+
+@pytest.fixture
+def tried() -> str:
+    """Return the code of an account that can be cleared."""
+    return create_account("tried", book="replay", currency="INR", zone="Asia/Kolkata", capital=0, capital_date=DAY).code
+
+
+def rows_left() -> int:
+    models = (BrokerFile, BrokerFill, Trade, Fill, StatedCharge)
+    return sum(model.objects.count() for model in models)
+
+
+@pytest.mark.parametrize("stage", ["fills", "trades"])
+def test_an_import_whose_account_is_cleared_ends_and_leaves_it_empty(tried: str, stage: str) -> None:
+    fills = [line(str(n), "BUY" if n % 2 else "SELL", 10) for n in range(1, 5)]
+    fills += [future(str(n), "BUY" if n % 2 else "SELL", 75) for n in range(5, 9)]
+
+    def clear(now: str, *_: int) -> None:
+        if now == stage:
+            clear_account(tried)
+
+    with pytest.raises(LedgerBusy, match=CLEARED):
+        import_fills(tried, statement(fills), progress=clear)
+    assert rows_left() == 0
+    assert import_fills(tried, statement(fills)).fills == len(fills)
+    assert (Trade.objects.count(), Fill.objects.count()) == (4, 8)
+
+
+def test_charges_of_a_file_are_not_kept_where_the_account_was_cleared_since(
+    tried: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = close_together(FILES["groww-note"][0]().lines)
+    note = BrokerUpload("note.pdf", lambda: content)
+    propose_actions = importing_files.propose_actions
+
+    def after_clearing(*arguments: Any, **keywords: Any) -> Any:
+        clear_account(tried)
+        return propose_actions(*arguments, **keywords)
+
+    with monkeypatch.context() as patch, pytest.raises(LedgerBusy, match=CLEARED):
+        patch.setattr(importing_files, "propose_actions", after_clearing)
+        import_files(tried, [note], ImportOptions())
+    assert rows_left() == 0
+    (again,) = import_files(tried, [note], ImportOptions())
+    assert again.charges == StatedCharge.objects.count() > 0
