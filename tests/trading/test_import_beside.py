@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests.trading.brokers.test_note_pdfs import close_together
 from tests.trading.brokers.test_recognition import FILES
 from tests.trading.statements import DAY, future, line, statement
-from trading.errors import LedgerBusy
+from trading.errors import LedgerBusy, LedgerReadOnly, WrongClient
 from trading.models import BrokerFile, BrokerFill, Fill, StatedCharge, Trade
 from trading.operations import import_files as importing_files
+from trading.operations import import_fills as importing
 from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
 from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
@@ -65,3 +70,32 @@ def test_charges_of_a_file_are_not_kept_where_the_account_was_cleared_since(
     assert rows_left() == 0
     (again,) = import_files(tried, [note], ImportOptions())
     assert again.charges == StatedCharge.objects.count() > 0
+
+
+def test_two_clients_whose_first_files_come_at_once_do_not_share_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = importing._alone
+
+    @contextmanager
+    def after_another() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(importing, "_alone", alone)
+            import_fills("main", statement([line("1", "BUY", 10)], client="AB1234"))
+        with alone():
+            yield
+
+    monkeypatch.setattr(importing, "_alone", after_another)
+    with pytest.raises(WrongClient):
+        import_fills("main", statement([line("2", "BUY", 10)], client="ZZ9999"))
+    assert Fill.objects.get().fill_id == "1"
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the lock is a file of SQLite's alone")
+def test_an_import_into_a_folder_that_may_not_be_written_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(importing, "FileLock", refused)
+    with pytest.raises(LedgerReadOnly, match=r"cannot be written here \(Permission denied\)"):
+        import_fills("main", statement([line("1", "BUY", 10)]))

@@ -35,7 +35,7 @@ from trading.queries.accounts import get_account
 from trading.queries.imported_trades import FillGroup
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import shown_symbol
-from trading.transactions import busy, proving, reading, together, writing
+from trading.transactions import busy, proving, read_only, reading, together, writing
 
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
 FirstDays = dict[tuple[int, int], date]  # primary keys of instrument and strategy, to the first day
@@ -71,9 +71,10 @@ def import_fills(
     with reading():
         account = get_account(account_code)
         run = FillsImport(account, statement, by, progress)
-        must_fit(account, statement)
         names = names_of({line.instrument for line in statement.fills}, symbols or {})
     with _alone():
+        with reading():
+            must_fit(account, statement)
         outcome, touched = ImportOutcome(), FirstDays()
         file = keep_file(account, statement, by=by)
         parts = incoming_fills.named(statement, names, rules, at_once=incoming_fills.COMPARED_AT_ONCE)
@@ -151,7 +152,11 @@ def _alone() -> Iterator[None]:
     """Let one import at a time work on a ledger. Raises: LedgerBusy where another does."""
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor != "postgresql":
-        with FileLock(Path(str(connection.settings_dict["NAME"])).with_suffix(".import")) as lock:
+        try:
+            lock = FileLock(Path(str(connection.settings_dict["NAME"])).with_suffix(".import"))
+        except OSError as error:
+            raise read_only(error.strerror or "no reason was told") from error
+        with lock:
             if not lock.take():
                 raise busy("another import works on it")
             yield
