@@ -274,8 +274,9 @@ class TestCallsById:
         before = snapshot()
         early = AT - MINUTE
         for call in (lambda: filled("BUY", 1, 1, at=early), lambda: closed(exit_time=early), lambda: stop(1, at=early)):
-            with pytest.raises(InvalidValue):
+            with pytest.raises(InvalidValue) as caught:
                 call()
+            assert str(caught.value.hint).endswith("+05:30."), "in the desk's time"
         assert snapshot() == before
         assert closed(exit_time=AT).closed_at == AT
 

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.timezone import localtime
+
 from trading import rows
 from trading.bookkeeping import bounds, by_hand, fill_keys, references, slips
 from trading.domain import flags, position
@@ -160,9 +162,8 @@ def initial_risk(price: Decimal, quantity: Decimal, stop: Decimal, instrument: I
 def _check(trade: Trade, side: str, new: NewFill) -> None:
     """Raise what `book` raises for a fill that the trade, its instrument or its account cannot have."""
     if new.at < trade.opened_at:
-        raise InvalidValue(
-            "The fill lies before the trade's opening.", field=new.time_field, hint=f"It opened {trade.opened_at}."
-        )
+        hint = f"It opened {localtime(trade.opened_at)}."
+        raise InvalidValue("The fill lies before the trade's opening.", field=new.time_field, hint=hint)
     # What came before a split that is booked is in other units: the trade counts in the new ones.
     if flags.SPLIT in trade.flags and trade.fills.filter(role=Fill.Role.SPLIT, at__gt=new.at).exists():
         raise InvalidValue(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.timezone import localtime
+
 from trading import rows
 from trading.domain.chain import JSON, JournalEntry
 from trading.domain.conditions import is_same, numbers
@@ -40,7 +42,7 @@ def keep(
     signal.account, signal.strategy, signal.instrument = account, strategy, instrument
     if trade is None and not (is_same(signal.conditions, conditions) and signal.reason == reason):
         raise IdConflict(
-            f"A signal {decision} of {strategy} in {instrument.symbol} at {at} is known with other content.",
+            f"A signal {decision} of {strategy} in {instrument.symbol} at {localtime(at)} is known with other content.",
             field="conditions",
             hint="A signal is kept as it was first recorded; give another time for another signal.",
         )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.db.models import QuerySet
+from django.utils.timezone import localtime
 
 from timeseries.values import Instant, Number, parse_name
 from trading import rows
@@ -88,7 +89,7 @@ def apply_split(
             rows_of_symbol = rows_of_symbol.filter(strategy__code=strategy_id)
         trades = list(rows_of_symbol)
         if not trades:
-            raise UnknownTrade(f"Account {account.code} held no {symbol} at {action.at}.", field="symbol")
+            raise UnknownTrade(f"Account {account.code} held no {symbol} at {localtime(action.at)}.", field="symbol")
         return [_applied(trade, action, head, by=by, now=now) for trade in trades]
 
 

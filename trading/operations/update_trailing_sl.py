@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from django.utils.timezone import localtime
+
 from timeseries.values import Instant, Number, parse_name
 from trading import rows
 from trading.bookkeeping import arguments, booking, bounds, journal, slips
@@ -56,7 +58,8 @@ def update_trailing_sl(
         bounds.must_be_price(stop, trade.instrument, "stop_price")
         bounds.must_be_price(extreme, trade.instrument, "extreme_price")
         if instant < trade.opened_at:
-            raise InvalidValue("The stop lies before the trade's opening.", field="at", hint=f"{trade.opened_at}.")
+            hint = f"It opened {localtime(trade.opened_at)}."
+            raise InvalidValue("The stop lies before the trade's opening.", field="at", hint=hint)
         before, since = _changes_around(trade, instant)
         moment = _moment(trade, instant, stop, before, since)
         if moment is None:
