@@ -79,6 +79,13 @@ def test_fills_of_one_instant_are_ordered_by_the_size_of_their_ids() -> None:
     assert outline(built) == [("b-NFO-9", LONG, False, [("9", 5), ("10", 5)])]
 
 
+def test_ids_with_letters_are_ordered_by_the_size_of_their_numbers() -> None:
+    keys = ["X10", "X9", "A2-X1", "X009", "A10-X1", "X8"]
+    fills = [fill(number, BUY, 1, minute=0, key=key) for number, key in enumerate(keys)]
+    ordered = sorted(fills, key=trade_building.sort_key)
+    assert [each.key for each in ordered] == ["A2-X1", "A10-X1", "X8", "X009", "X9", "X10"]
+
+
 def test_in_cash_a_sale_that_is_bought_back_on_its_day_is_a_short() -> None:
     built = build([fill(1, SELL, 10, is_cash=True), fill(2, BUY, 10, is_cash=True)])
     assert outline(built) == [("b-NFO-1", SHORT, False, [("1", 10), ("2", 10)])]

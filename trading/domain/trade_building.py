@@ -7,6 +7,7 @@ fill, so that the same fills make the same trades whatever file brought them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -32,6 +33,7 @@ LIVE, REST = "-live", "-rest"  # what the key of an order update's fill ends in
 BILL = "bill-"  # what the order id of a day's sum begins with, which a bill tells in place of orders
 _DIGEST_LENGTH = 16
 _DIGITS_MAX = 40
+_NUMBER = re.compile(r"0*([0-9]+)")
 _SUFFIX_LENGTH = 20  # room for what the id of a trade gets that others have taken the place of
 SortKey = tuple[date, bool, float, int, int, str, int]
 
@@ -164,7 +166,7 @@ def trade_id_of(first: ReportedFill) -> str:
 
 
 def sort_key(fill: ReportedFill) -> SortKey:
-    """Return what orders fills: day, time, the broker's id (numbers by size), place in the file.
+    """Return what orders fills: day, time, the broker's id (numbers in it by size), place in the file.
 
     Fills whose time is not known come last on their day.
     """
@@ -172,7 +174,12 @@ def sort_key(fill: ReportedFill) -> SortKey:
     if fill.is_made_up:
         return (fill.day, fill.at is None, clock, 1, 0, "", fill.position)
     digits = fill.key if fill.key.isdigit() and fill.key.isascii() and len(fill.key) <= _DIGITS_MAX else ""
-    return (fill.day, fill.at is None, clock, 0, int(digits or 0), "" if digits else fill.key, fill.position)
+    return (fill.day, fill.at is None, clock, 0, int(digits or 0), "" if digits else _by_size(fill.key), fill.position)
+
+
+def _by_size(key: str) -> str:
+    """Return a text in whose order ids stand by the size of the numbers in them: X9 before X10."""
+    return _NUMBER.sub(lambda number: f"{len(number[1]):03d}{number[1]}", key) + f" {key}"
 
 
 def is_descending(times: Iterable[datetime | date]) -> bool:
