@@ -201,6 +201,29 @@ class TestWay:
         assert states() == [(False, "sent", 1)] and hook.ids() == [f"id {Alert.objects.get().uid} raised"]
         assert len(hook.bodies) == 1 and Alert.objects.get().first_seen_at == AT + 10 * SECOND
 
+    def test_who_watches_next_tells_it_under_the_same_id_while_the_ledger_takes_nothing(
+        self, hook: Webhook, watch: DeskWatch, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        def busy(*_: Any, **__: Any) -> None:
+            raise LedgerBusy("Another writer holds it.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("trading.alerts.watch.raise_alerts", busy)
+            for seconds in range(0, 20, 10):
+                watch.judge_notices(FOUND, AT + seconds * SECOND)
+            sent_at(watch, AT + 20 * SECOND, lambda: len(hook.bodies) == 1)
+            watch.end()  # as kill -9 ends it: nobody remembers what was told
+            other = DeskWatch()
+            for seconds in range(20, 40, 10):
+                other.judge_notices(FOUND, AT + seconds * SECOND)
+            sent_at(other, AT + 40 * SECOND, lambda: len(hook.bodies) == 2)
+        other.judge_notices(FOUND, AT + MINUTE)
+        sent_at(other, AT + MINUTE, lambda: True)
+        assert hook.ids() == [f"id {Alert.objects.get().uid} raised"] * 2
+        assert Alert.objects.get().first_seen_at == AT + 10 * SECOND
+        assert not (Path(settings.DATA_DIR) / watching.UNTOLD).exists()
+        other.end()
+
 
 class TestPatience:
     def test_quiet_hours_hold_back_closed_trades_and_never_a_fault(

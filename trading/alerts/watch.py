@@ -33,6 +33,7 @@ from trading.alerts.day_work import DayWork
 from trading.alerts.judge import OF_THE_LEDGER, Judge, fault_key, fault_notices
 from trading.alerts.messenger import LOADING_SECONDS, SENDING_SECONDS
 from trading.alerts.outbox import Outbox
+from trading.alerts.untold import keep_untold, read_untold
 from trading.errors import LedgerNotReady, VeloxError
 from trading.health import alerts, faults
 from trading.health.integrity import DailyCheck
@@ -42,7 +43,7 @@ from trading.operations.raise_alert import Notice, raise_alerts, recover_alert, 
 from trading.queries.alerts import lasting_faults
 from trading.transactions import ask
 
-FOLDER = summon.WATCH_FOLDER
+FOLDER, UNTOLD = summon.WATCH_FOLDER, "alerts.untold.json"
 JUDGED_EVERY_SECONDS, SENT_EVERY_SECONDS = 10.0, 1.0
 FIRST_AFTER_SECONDS = 5.0  # a process that has just started has other work
 # How long one holds the lease before it lets others try, and how long it stays away then: the companion comes first.
@@ -61,7 +62,8 @@ class DeskWatch:
 
     def __init__(self, ask_health: Callable[[datetime], HealthReport] = lambda now: report(now=now)) -> None:
         self.judge, self.outbox, self.all_clear = Judge(), Outbox(), AllClear()
-        self._untold: dict[str, tuple[Notice, datetime]] = {}  # alerts that the ledger could not take yet
+        self._untold_path = Path(settings.DATA_DIR) / UNTOLD
+        self._untold = read_untold(self._untold_path)  # alerts that the ledger could not take yet
         self._lasting: set[str] = set()
         self._channels: list[Recipient] = []
         self._notices: dict[str, Notice] = {}
@@ -96,7 +98,7 @@ class DeskWatch:
             self._lasting = set(ask(lasting_faults, fault_key(_desk())))
             if self.duty.is_held:
                 self._lasting |= set(ask(lasting_faults, fault_key(OF_THE_LEDGER)))
-        lasting = self._lasting | self._untold.keys()
+        lasting, untold = self._lasting | self._untold.keys(), dict(self._untold)
         verdict = self.judge.look(notices, lasting, now)
         for notice in verdict.raised:
             self._untold[notice.key] = (replace(notice, uid=uuid.uuid4().hex), now)
@@ -107,6 +109,8 @@ class DeskWatch:
                     raise_alerts([notice], now=raised_at)
                 del self._untold[key]
                 self._lasting.add(key)
+        if self._untold != untold:
+            keep_untold(self._untold_path, self._untold)
         for key in verdict.again:
             with suppress(VeloxError), self._right_to(key):
                 see_alert_again(key, now=now)
