@@ -29,6 +29,7 @@ P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = 2.0
+SHARED_BYTES = 32 << 10  # of the file beside a ledger in SQLite by which its processes see each other
 WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
 # What each transaction of PostgreSQL begins with: a look which server it is, and which file it writes (that tells its
 # timeline); how long it may wait for locks; that its commit is on disk, and at the standby that must have it (other
@@ -262,11 +263,21 @@ def meaning(error: DatabaseError | InterfaceError) -> Exception:
         return error
     if "readonly database" in text or state == "25006":
         return read_only("it is read-only here")
-    if "disk is full" in text or state == "53100":
+    if is_full(error):
         return read_only("its disk is full")
     if "unable to open" in text:
         return read_only("it has commits in its log that only a writer can bring in, or may not be read")
     return busy(str(error))
+
+
+def is_full(error: DatabaseError | InterfaceError) -> bool:
+    """Tell whether a database's error means that its disk has no room."""
+    text, state = str(error).lower(), str(getattr(error.__cause__, "sqlstate", ""))
+    if "disk i/o error" in text:  # of SQLite also where whoever opens the file first cannot make the one beside it
+        with suppress(OSError):
+            disk = os.statvfs(Path(str(connections[DEFAULT_DB_ALIAS].settings_dict["NAME"])).parent)
+            return disk.f_bavail * disk.f_frsize < SHARED_BYTES
+    return "disk is full" in text or state == "53100"
 
 
 def busy(reason: str = "another writer holds it") -> LedgerBusy:

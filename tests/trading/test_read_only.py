@@ -5,22 +5,27 @@ from __future__ import annotations
 import ctypes
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from django.db.utils import OperationalError
 
 from tests.trading.book import AT, MINUTE, closed, opened
 from timeseries.wiring import open_pump
 from trading import summon
 from trading.data_manager import DataManager
-from trading.errors import LedgerReadOnly
+from trading.errors import LedgerBusy, LedgerReadOnly
+from trading.health import database
+from trading.transactions import meaning
 
 ROOT = Path(__file__).resolve().parents[2]
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -174,6 +179,17 @@ def test_commits_that_wait_in_the_log_are_never_left_out_without_a_word(frozen: 
     folder.chmod(0o700)
     (folder / "ledger.sqlite3-wal").unlink()
     assert done.returncode == 2 and "commits in its log" in done.stderr and "migrate" not in done.stderr, done.stderr
+
+
+def test_a_disk_that_is_full_is_no_damage(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without room for the file beside it SQLite opens no ledger, and calls that an I/O error."""
+    error = OperationalError("disk I/O error")
+    assert isinstance(meaning(error), LedgerBusy) and database.is_damage(error)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=7, f_frsize=4096))
+    assert isinstance(meaning(error), LedgerReadOnly) and not database.is_damage(error)
+    if ledger.vendor == "sqlite":
+        state = database.broken(connections["default"], error)
+        assert state is not None and (state.code, "disk is full" in state.detail) == ("ledger_read_only", True)
 
 
 def test_reports_are_shown_while_the_disk_is_full(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:

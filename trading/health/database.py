@@ -14,6 +14,7 @@ from django.db.utils import DatabaseError, OperationalError
 
 from trading.health import faults
 from trading.health.state import State
+from trading.transactions import is_full
 
 # FIRST 2 (a, b), ANY 2 (a, b) or 2 (a, b): how many standbys must have a commit; a list alone means one.
 _NEEDED = re.compile(r"\s*(?:(?:FIRST|ANY)\s+)?(\d+)\s*\(", re.IGNORECASE)
@@ -24,6 +25,8 @@ def broken(connection: BaseDatabaseWrapper, error: DatabaseError) -> State | Non
     """Return the state of a database that refused a read; None where it only lacks the table."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     if connection.vendor == "sqlite":
+        if is_full(error):
+            return faults.LEDGER_READ_ONLY.state("Its disk is full, and SQLite cannot open it without room.")
         if is_damage(error):
             return faults.LEDGER_DAMAGED.state(f"SQLite says: {text}.")
         return faults.LEDGER_BUSY.state("Another process holds the ledger for itself.") if "locked" in text else None
@@ -36,7 +39,7 @@ def broken(connection: BaseDatabaseWrapper, error: DatabaseError) -> State | Non
 
 def is_damage(error: DatabaseError) -> bool:
     """Tell whether SQLite says of its file that it is damaged."""
-    return any(word in str(error) for word in DAMAGED)
+    return any(word in str(error) for word in DAMAGED) and not is_full(error)
 
 
 def version(connection: BaseDatabaseWrapper) -> str:
