@@ -316,6 +316,6 @@ def test_pages_show_what_is_0_or_below(oil: Instrument, client: Client) -> None:
 class NoTicks:
     """A store without ticks: only the fills speak."""
 
-    def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> Any:
+    def ticks(self, symbol: str, start: int, stop: int, **_: object) -> Any:
         empty = {"exchange_time": pa.array([], pa.timestamp("ns", "UTC"))}
         return pa.table(empty | {name: pa.array([], pa.float64()) for name in ("close", "low", "high")})

@@ -400,7 +400,7 @@ class Ticks:
     def __init__(self, prices: dict[datetime, float]) -> None:
         self.prices = prices
 
-    def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> pa.Table:
+    def ticks(self, symbol: str, start: int, stop: int, **_: object) -> pa.Table:
         some = {int(at.timestamp()) * 10**9: price for at, price in self.prices.items()}
         inside = {at: price for at, price in some.items() if start <= at < stop}
         close = pa.array(list(inside.values()), pa.float64())
