@@ -256,7 +256,7 @@ def _translated() -> Iterator[None]:
 
 def meaning(error: DatabaseError | InterfaceError) -> Exception:
     """Return the error of `trading.errors` that a database's error means, or itself where it is a fault of ours."""
-    text, state = str(error).lower(), str(getattr(error.__cause__, "sqlstate", ""))
+    text, state = _text_and_state(error)
     if "no such table" in text or "no such column" in text or state in {"42P01", "42703"}:
         return not_ready()
     if isinstance(error, ProgrammingError):
@@ -272,12 +272,17 @@ def meaning(error: DatabaseError | InterfaceError) -> Exception:
 
 def is_full(error: DatabaseError | InterfaceError) -> bool:
     """Tell whether a database's error means that its disk has no room."""
-    text, state = str(error).lower(), str(getattr(error.__cause__, "sqlstate", ""))
+    text, state = _text_and_state(error)
     if "disk i/o error" in text:  # of SQLite also where whoever opens the file first cannot make the one beside it
         with suppress(OSError):
             disk = os.statvfs(Path(str(connections[DEFAULT_DB_ALIAS].settings_dict["NAME"])).parent)
             return disk.f_bavail * disk.f_frsize < SHARED_BYTES
     return "disk is full" in text or state == "53100"
+
+
+def _text_and_state(error: DatabaseError | InterfaceError) -> tuple[str, str]:
+    """Return an error's text in small letters, and PostgreSQL's code of it, else ""."""
+    return str(error).lower(), str(getattr(error.__cause__, "sqlstate", ""))
 
 
 def busy(reason: str = "another writer holds it") -> LedgerBusy:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,18 @@ def sent_at(watch: DeskWatch, now: datetime, is_done: Callable[[], bool]) -> Non
 
 def states() -> list[tuple[bool, str, int]]:
     return list(AlertDelivery.objects.order_by("pk").values_list("is_recovery", "state", "tries"))
+
+
+@contextmanager
+def busy_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the ledger take no alert within."""
+
+    def busy(*_: Any, **__: Any) -> None:
+        raise LedgerBusy("Another writer holds it.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trading.alerts.watch.raise_alerts", busy)
+        yield
 
 
 class TestJudge:
@@ -187,11 +200,7 @@ class TestWay:
     def test_what_the_ledger_cannot_take_is_told_at_once_and_written_later(
         self, hook: Webhook, watch: DeskWatch, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def busy(*_: Any, **__: Any) -> None:
-            raise LedgerBusy("Another writer holds it.")
-
-        with monkeypatch.context() as patch:
-            patch.setattr("trading.alerts.watch.raise_alerts", busy)
+        with busy_ledger(monkeypatch):
             for seconds in range(0, 30, 10):
                 watch.judge_notices(FOUND, AT + seconds * SECOND)
             sent_at(watch, AT + 30 * SECOND, lambda: len(hook.bodies) == 1)
@@ -204,11 +213,7 @@ class TestWay:
     def test_who_watches_next_tells_it_under_the_same_id_while_the_ledger_takes_nothing(
         self, hook: Webhook, watch: DeskWatch, monkeypatch: pytest.MonkeyPatch, settings: Any
     ) -> None:
-        def busy(*_: Any, **__: Any) -> None:
-            raise LedgerBusy("Another writer holds it.")
-
-        with monkeypatch.context() as patch:
-            patch.setattr("trading.alerts.watch.raise_alerts", busy)
+        with busy_ledger(monkeypatch):
             for seconds in range(0, 20, 10):
                 watch.judge_notices(FOUND, AT + seconds * SECOND)
             sent_at(watch, AT + 20 * SECOND, lambda: len(hook.bodies) == 1)

@@ -354,24 +354,15 @@ class TestHotCopy:
             assert other.get_latest_tick("TCS") == {**(dm.get_latest_tick("TCS") or {}), "origin": "hot"}
             assert other.get_indicators("TCS", timeframe="5m") == {"rsi": 45.5}
 
-    def test_what_was_shipped_before_it_was_copied_is_copied(self, copying: Any) -> None:
+    @pytest.mark.parametrize("was_killed", [False, True], ids=["by the same", "by the next after a kill"])
+    def test_what_was_shipped_before_it_was_copied_is_copied(self, copying: Any, was_killed: bool) -> None:
         companion, _ = copying
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
             companion._copy()
             dm.process_tick("TCS", {"ltp": 2})
             assert wiring.open_pump().drain(600)
-            companion._copy()
-        assert cache.newest("tick", "main", "TCS")["close"] == 2
-
-    def test_what_a_companion_shipped_and_did_not_copy_when_it_was_killed_is_copied(self, copying: Any) -> None:
-        companion, _ = copying
-        with DataManager() as dm:
-            dm.process_tick("TCS", {"ltp": 1})
-            companion._copy()
-            dm.process_tick("TCS", {"ltp": 2})
-            assert wiring.open_pump().drain(600)
-            Companion()._copy()
+            (Companion() if was_killed else companion)._copy()
         assert cache.newest("tick", "main", "TCS")["close"] == 2
 
     def test_what_the_cache_did_not_take_comes_again(self, copying: Any, monkeypatch: pytest.MonkeyPatch) -> None:

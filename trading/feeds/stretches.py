@@ -66,12 +66,12 @@ def cuts(outlines: Sequence[Outline], *, lines_max: int) -> list[int]:
     may_cut[:1] = False
     for first, last in (stretch for outline in outlines for stretch in outline.uncut()):
         may_cut[np.searchsorted(minutes, first) : np.searchsorted(minutes, last, side="right")] = False
-    before = _before(counts)
-    places = np.flatnonzero(may_cut)
+    before, places = _before(counts), np.flatnonzero(may_cut)
+    before_places = before[places]
     begins: list[int] = []
     begin = 0
     while before[-1] - before[begin] > lines_max:
-        furthest = int(np.searchsorted(before[places], before[begin] + lines_max, side="right")) - 1
+        furthest = int(np.searchsorted(before_places, before[begin] + lines_max, side="right")) - 1
         place = max(furthest, int(np.searchsorted(places, begin, side="right")))
         if place == len(places):
             break

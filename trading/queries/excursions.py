@@ -46,14 +46,7 @@ class TickReader(Protocol):
     """Where ticks come from: `timeseries.reader.Reader`."""
 
     def ticks(
-        self,
-        symbol: str,
-        start: int,
-        stop: int,
-        *,
-        source: str | None = None,
-        account: str,
-        fields: tuple[str, ...] | None = None,
+        self, symbol: str, start: int, stop: int, *, account: str, fields: tuple[str, ...] | None = None
     ) -> pa.Table: ...
 
 
