@@ -70,6 +70,6 @@ ROWS = [
         lambda: against_former("proved_ledger", kept=FOLDER, sizes={"PROVED_TRADES": PROVED}),
         mark=3.0,
         unit="trades per second",
-        rounds=ROUNDS,
+        rounds=7,
     ),
 ]

@@ -9,7 +9,6 @@ import pytest
 from django.db import connection
 
 from trading.domain.chain import Body
-from trading.domain.recount import Expected
 from trading.proof.rows import Difference, Findings, StoredRow, TableColumns, Tables
 
 TRADE: Body = {
@@ -30,22 +29,21 @@ TRADE: Body = {
 }
 
 
-def trades(count: int) -> list[Expected]:
-    bodies = [{**deepcopy(TRADE), "id": number, "trade_id": f"T{number}"} for number in range(1, count + 1)]
-    return [Expected("trading_trade", (1, 2, body["trade_id"], body["trading_day"]), body) for body in bodies]
+def trades(count: int) -> list[Body]:
+    return [{**deepcopy(TRADE), "id": number, "trade_id": f"T{number}"} for number in range(1, count + 1)]
 
 
-def stored(expected: list[Expected]) -> list[list[object]]:
+def stored(expected: list[Body]) -> list[list[object]]:
     """Return the rows as this database has them, with NULL where nothing is expected."""
     columns = TableColumns("trading_trade", connection.vendor)
     rows = []
     for one in expected:
-        cells = {**columns.encoded(one.values), "flags": '["GAP"]'}
+        cells = {**columns.encoded(one), "flags": '["GAP"]'}
         rows.append([cells.get(name) for name in columns.columns])
     return rows
 
 
-def differences(expected: list[Expected], rows: list[list[object]]) -> list[Difference]:
+def differences(expected: list[Body], rows: list[list[object]]) -> list[Difference]:
     findings = Findings()
     of_rows: list[StoredRow] = list(map(tuple, rows))
     assert Tables(connection, findings).compare("trading_trade", expected, of_rows) == len(expected)
@@ -53,10 +51,10 @@ def differences(expected: list[Expected], rows: list[list[object]]) -> list[Diff
 
 
 @pytest.fixture
-def each(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Expected], list[list[object]]], list[Difference]]:
+def each(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Body], list[list[object]]], list[Difference]]:
     """What the look at each row finds."""
 
-    def found(expected: list[Expected], rows: list[list[object]]) -> list[Difference]:
+    def found(expected: list[Body], rows: list[list[object]]) -> list[Difference]:
         with monkeypatch.context() as patch:
             patch.setattr(TableColumns, "are_all_equal", lambda *_: False)
             return differences(expected, rows)
@@ -73,7 +71,7 @@ def test_rows_that_are_as_expected_need_no_look_at_each_of_them(monkeypatch: pyt
 @pytest.mark.parametrize("name", list(TRADE))
 @pytest.mark.parametrize("cell", [None, 7, "", "x", "[]", '["GAP","GAP"]', "2024-03-15 04:00:00.1"], ids=repr)
 def test_a_cell_that_differs_in_one_row_is_found(
-    name: str, cell: object, each: Callable[[list[Expected], list[list[object]]], list[Difference]]
+    name: str, cell: object, each: Callable[[list[Body], list[list[object]]], list[Difference]]
 ) -> None:
     expected = trades(3)
     rows = stored(expected)
@@ -85,11 +83,11 @@ def test_a_cell_that_differs_in_one_row_is_found(
 
 @pytest.mark.parametrize("time", [5, "noon", [], {}, ""], ids=repr)
 def test_a_time_that_the_journal_garbles_is_found(
-    time: object, each: Callable[[list[Expected], list[list[object]]], list[Difference]]
+    time: object, each: Callable[[list[Body], list[list[object]]], list[Difference]]
 ) -> None:
     expected = trades(3)
     rows = stored(expected)
-    expected[2].values["opened_at"] = time
+    expected[2]["opened_at"] = time
     found = differences(expected, rows)
     assert found == each(expected, rows)
     assert [difference.field for difference in found] == ["opened_at"]
@@ -102,16 +100,16 @@ def test_a_time_that_the_journal_garbles_is_found(
         lambda expected, rows: expected.pop(),
         lambda expected, rows: rows.append(rows[0]),
         lambda expected, rows: rows.reverse(),
-        lambda expected, rows: expected[0].values.pop("id"),
-        lambda expected, rows: (expected[0].values.pop("id"), rows[0].__setitem__(0, 9)),
+        lambda expected, rows: expected[0].pop("id"),
+        lambda expected, rows: (expected[0].pop("id"), rows[0].__setitem__(0, 9)),
         lambda expected, rows: expected.append(expected[0]),
-        lambda expected, rows: expected[1].values.__setitem__("unknown", 1),
+        lambda expected, rows: expected[1].__setitem__("unknown", 1),
     ],
     ids=["missing", "too many", "twice", "another order", "no key", "another key", "expected twice", "no column"],
 )
 def test_rows_that_are_no_pairs_are_looked_at_one_by_one(
-    change: Callable[[list[Expected], list[list[object]]], object],
-    each: Callable[[list[Expected], list[list[object]]], list[Difference]],
+    change: Callable[[list[Body], list[list[object]]], object],
+    each: Callable[[list[Body], list[list[object]]], list[Difference]],
 ) -> None:
     expected = trades(3)
     rows = stored(expected)

@@ -18,6 +18,7 @@ from django.db.utils import DatabaseError, IntegrityError
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row, snapshot, sql
 from tests.trading.pictures import picture
 from trading.bookkeeping import journal
+from trading.domain.chain import chain_code
 from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import IdConflict, InvalidValue, LedgerNotReady, UnknownAccount, UnknownTrade
@@ -230,6 +231,12 @@ class TestJournal:
         sql("UPDATE trading_journal SET body = '{}' WHERE sequence = (SELECT max(sequence) FROM trading_journal)")
         journal._ours.clear()  # as in a process that has just begun
         assert opened("T3").open_quantity == 10
+
+    @pytest.mark.parametrize("key", ["", "k", "é" * 31, "k" * 64, "k" * 65, "é" * 500])
+    def test_a_code_is_the_hmac_of_the_key_whatever_its_length(self, key: str) -> None:
+        for previous, body in (("", "{}"), ("a" * 64, '{"by":"Zoë"}' * 100), ("a" * 64, "\ud800")):
+            text = f"{previous}\n{body}".encode("utf-8", "surrogatepass")
+            assert chain_code(key, previous, body) == hmac.new(key.encode(), text, hashlib.sha256).hexdigest()
 
     def test_the_chain_recomputes_in_every_account(self, data_dir: Path) -> None:
         everything()

@@ -3,12 +3,13 @@ removed or put between without the key."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from timeseries.values import instant_text
@@ -18,14 +19,26 @@ JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
 EntryValue = None | bool | int | float | str | Decimal | date | Sequence["EntryValue"] | Mapping[str, "EntryValue"]
 JournalEntry = dict[str, EntryValue]
 Body = dict[str, Any]  # of a journal's row or a seal: a JSON object, whose keys its operation tells
-_keyed = lru_cache(maxsize=8)(partial(hmac.new, digestmod="sha256"))
+BLOCK = 64  # bytes that SHA-256 takes at a time
 
 
 def chain_code(key: str, previous: str, body: str) -> str:
     """Return the hex HMAC-SHA256 of the predecessor's code and the body."""
-    code = _keyed(key.encode()).copy()  # a fifth less time than with a key that is made ready anew
-    code.update(f"{previous}\n{body}".encode("utf-8", "surrogatepass"))
-    return code.hexdigest()
+    of_inner, of_outer = _keyed(key)
+    inner, outer = of_inner.copy(), of_outer.copy()
+    inner.update(f"{previous}\n{body}".encode("utf-8", "surrogatepass"))
+    outer.update(inner.digest())
+    return outer.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _keyed(key: str) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """Return the inner and the outer hash of an HMAC (RFC 2104) that have taken the key: with them a code takes two
+    thirds of the time of `hmac`, and a proof computes one for each row."""
+    octets = key.encode()
+    block = (hashlib.sha256(octets).digest() if len(octets) > BLOCK else octets).ljust(BLOCK, b"\0")
+    inner, outer = (hashlib.sha256(bytes(octet ^ pad for octet in block)) for pad in (0x36, 0x5C))
+    return inner, outer
 
 
 def seal_of(key: str, content: bytes | memoryview) -> bytes:

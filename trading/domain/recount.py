@@ -3,7 +3,7 @@
 Each operation on a trade has one function in `OPERATIONS` that takes the trade so far and the operation's body. A new
 operation: journal everything that its rows hold (with the rows' keys), write its function here, and name the rows it
 makes in `rows`; `trading.proof.verification` compares every column it names, whatever the table. A column that is
-left out of ``values`` is not compared.
+left out of a row is not compared.
 
 Values are in the forms of the journal: money in units of 10^-8, times as ISO texts, keys as ints.
 """
@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from trading.domain import position
@@ -24,14 +23,6 @@ from trading.domain.position import EXIT, SPLIT, Execution, Holding, Realised
 
 MONEY = ("price", "quantity", "charges")
 VOID, CHARGES, CONTRACT = "void", "charges", "contract"  # kinds of a correction
-
-
-class Expected(NamedTuple):
-    """One row as it must stand: ``key`` are the columns that name it where its ``id`` was not journaled."""
-
-    table: str
-    key: tuple[str | int | None, ...]
-    values: Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,27 +133,26 @@ class Recount:
                 row[name] = key
         return row
 
-    def rows(self) -> Iterator[Expected]:
-        """Yield every row that the trade must have now, by the terms that its instrument has; settles it."""
+    def rows(self) -> Iterator[tuple[str, Body]]:
+        """Yield every row that the trade must have now, each with its table, by the terms that its instrument has;
+        settles it."""
         if not self.is_void:
             self.multiplier = self.references.multipliers.get(self.trade["instrument_id"], SCALE)
             _risk(self)
         self.settle()
-        pk, trade = self.trade["id"], self.trade
-        key = (self.account, trade["strategy_id"], trade["trade_id"], trade["trading_day"])
-        yield Expected("trading_trade", key, trade)
+        yield "trading_trade", self.trade
         for fill in self.fills:
-            yield Expected("trading_fill", (pk, fill["sequence"]), fill)
+            yield "trading_fill", fill
         for fill_key in self.keys:
-            yield Expected("trading_fillkey", (pk, fill_key["broker_fill_id"], fill_key["day"]), fill_key)
+            yield "trading_fillkey", fill_key
         for stop in self.stops:
-            yield Expected("trading_stopchange", (pk, stop["at"], stop["stop_price"]), stop)
+            yield "trading_stopchange", stop
         for exit in self.exits:
-            yield Expected("trading_realisation", (pk, exit["at"], exit["quantity"]), exit)
+            yield "trading_realisation", exit
         for correction in self.corrections:
-            yield Expected("trading_correction", (pk, correction["recorded_at"]), correction)
+            yield "trading_correction", correction
         if self.review is not None:
-            yield Expected("trading_review", (pk,), self.review)
+            yield "trading_review", self.review
 
 
 @lru_cache(maxsize=1 << 14)  # prices stand on ticks, quantities on lots: most have been read before

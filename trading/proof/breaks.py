@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from trading.domain.recount import Expected
 from trading.proof.chain import CHAIN, JOURNAL, Index, loaded
-from trading.proof.rows import KEYS, Tables
+from trading.proof.rows import Tables
 
 EVENT = "trading_breakevent"
 
@@ -17,9 +16,7 @@ def compare_breaks(tables: Tables, index: Index) -> dict[str, int]:
         try:
             body = loaded(text)
             common = {"account_id": accounts[row], "recorded_at": body["recorded_at"]}
-            for event in body["breaks"]:
-                cells = {**event, **common}
-                expected.append(Expected(EVENT, tuple(cells[name] for name in KEYS[EVENT]), cells))
+            expected += [{**event, **common} for event in body["breaks"]]
         except (KeyError, TypeError, AttributeError) as error:
             reason = f"a break cannot be read from it: {type(error).__name__} {error}"
             tables.findings.add(CHAIN, JOURNAL, row, "body", reason, "what the operation wrote")

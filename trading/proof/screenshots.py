@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trading.domain.recount import Expected
+from trading.domain.chain import Body
 from trading.picture_files import PictureFile, fault_of
 from trading.proof.chain import JOURNAL, Index, loaded
-from trading.proof.rows import KEYS, Tables
+from trading.proof.rows import Tables
 
 SCREENSHOT, WITHDRAWAL = "trading_screenshot", "trading_screenshotwithdrawal"
 FILE = "file"  # kind of a difference: the ledger is as it was recorded, a file beside it is not
@@ -20,7 +20,7 @@ def compare_screenshots(tables: Tables, index: Index, files: Path | None) -> dic
     """
     sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
     accounts = dict(index.screenshots)
-    expected: dict[str, list[Expected]] = {SCREENSHOT: [], WITHDRAWAL: []}
+    expected: dict[str, list[Body]] = {SCREENSHOT: [], WITHDRAWAL: []}
     kept: dict[int, PictureFile] = {}  # by the journal: a row that was changed with its file proves nothing
     for row, text in tables.in_batches(sql, accounts, 200):
         body = loaded(text)
@@ -34,7 +34,7 @@ def compare_screenshots(tables: Tables, index: Index, files: Path | None) -> dic
             cells |= {"id": body["withdrawal_pk"], "screenshot_id": pk, "reason": body["reason"]}
             cells |= {"withdrawn_at": body["recorded_at"]}
             kept.pop(pk, None)
-        expected[table].append(Expected(table, tuple(cells[name] for name in KEYS[table]), cells))
+        expected[table].append(cells)
     if files is not None:
         for pk, file in kept.items():
             if fault := fault_of(file, files):

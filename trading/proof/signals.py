@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from trading.domain.chain import Body
 from trading.domain.conditions import numbers
-from trading.domain.recount import Expected, References
+from trading.domain.recount import References
 from trading.progress import Progress
 from trading.proof.chain import JOURNAL, Index, loaded
 from trading.proof.rows import Tables
@@ -32,7 +33,7 @@ def compare_signals(tables: Tables, references: References, index: Index, progre
 
 def expected_signals(
     tables: Tables, references: References, batch: list[tuple[int, int, int]], index: Index
-) -> tuple[list[Expected], list[Expected]]:
+) -> tuple[list[Body], list[Body]]:
     """Return the rows of these signals (key, journal row, account), and those of their conditions."""
     sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
     bodies: dict[int, str] = dict(tables.in_batches(sql, [row for _, row, _ in batch]))
@@ -50,13 +51,11 @@ def expected_signals(
             "recorded_at": body["recorded_at"],
             "trade_id": trade["pk"] if trade is not None else index.signal_trades.get(pk),
         }
-        key = (account, cells["strategy_id"], cells["instrument_id"], signal["at"], signal["decision"])
-        signals.append(Expected(SIGNAL, key, cells))
+        signals.append(cells)
         keys = body.get("number_pks", {})
         for name, number in dict(numbers(signal["conditions"])).items():
             keyed = {"id": keys[name]} if name in keys else {}
-            condition = {"signal_id": pk, "name": name, "value": number, **keyed}
-            conditions.append(Expected(CONDITION, (pk, name), condition))
+            conditions.append({"signal_id": pk, "name": name, "value": number, **keyed})
     return signals, conditions
 
 
@@ -90,5 +89,5 @@ def compare_summaries(tables: Tables, index: Index) -> dict[str, int]:
         }
         if "summary_pk" in body:
             cells["id"] = body["summary_pk"]
-        expected.append(Expected(SUMMARY, (accounts[row], body["day"], body["version"]), cells))
+        expected.append(cells)
     return {SUMMARY: tables.compare(SUMMARY, expected, tables.between(SUMMARY, "id", None, None))}

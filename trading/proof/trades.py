@@ -12,7 +12,8 @@ from functools import partial
 from typing import NamedTuple
 
 from timeseries.measurements import IntArray
-from trading.domain.recount import Expected, Recount, References
+from trading.domain.chain import Body
+from trading.domain.recount import Recount, References
 from trading.proof.chain import CHAIN, JOURNAL, Index, loaded
 from trading.proof.entries import Bucket
 from trading.proof.reports import DaySums, Reports
@@ -70,7 +71,7 @@ class TradeProof:
     def compare_batch(self, batch: IntArray, stored_of: StoredOf) -> dict[str, int]:
         """Compare the trades whose entries these are with the stored rows of a table, by the column of the trade's key;
         return how many rows of each table."""
-        expected: dict[str, list[Expected]] = defaultdict(list)
+        expected: dict[str, list[Body]] = defaultdict(list)
         for pk, recount in self._recounts(batch).items():
             if self.since is not None and pk not in self.index.recent:
                 continue
@@ -79,12 +80,9 @@ class TradeProof:
             except (KeyError, TypeError, ValueError, IndexError) as error:
                 self._add_garbled(pk, error)
                 continue
-            for row in rows:
-                if (
-                    row.table != "trading_fillkey"
-                    or (row.values.get("fill_id"), row.values["day"]) not in self.index.moved_keys
-                ):
-                    expected[row.table].append(row)
+            for table, row in rows:
+                if table != "trading_fillkey" or (row.get("fill_id"), row["day"]) not in self.index.moved_keys:
+                    expected[table].append(row)
             for realised in recount.exits:
                 trade = recount.trade
                 day = (recount.account, trade["strategy_id"], trade["instrument_id"], realised["day"])
@@ -137,8 +135,7 @@ class TradeProof:
         for key, total in self.days.items():
             if first is None or key[3] >= first:
                 keyed = {"id": self.index.day_totals[key]} if key in self.index.day_totals else {}
-                cells = dict(zip(names, key, strict=True)) | asdict(total) | keyed
-                expected.append(Expected(table, key, cells))
+                expected.append(dict(zip(names, key, strict=True)) | asdict(total) | keyed)
         stored = self.tables.between(table, "id", None, None)
         if first is not None:
             place = self.tables.columns(table).index["day"]
