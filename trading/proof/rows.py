@@ -125,7 +125,7 @@ class Findings:
         return self.differences
 
 
-class Column(NamedTuple):
+class ComparedColumn(NamedTuple):
     """A column that expected rows name: its place in a stored row, and how the journal's values stand in it."""
 
     name: str
@@ -148,7 +148,7 @@ class TableColumns:
         encoders = _ENCODERS[vendor]
         self.encode = {name: encoders[kind] for name, kind in kinds.items() if kind in encoders}
         self.select = ", ".join(f'"{name}"' for name in self.columns)
-        self._layouts: dict[tuple[str, ...], list[Column]] = {}
+        self._layouts: dict[tuple[str, ...], list[ComparedColumn]] = {}
 
     def key(self, expected_row: Body) -> tuple[StoredCell, ...]:
         """Return the columns that name an expected row where its id does not."""
@@ -210,10 +210,12 @@ class TableColumns:
             if cell != wanted and not (is_json and _is_same_json(cell, wanted)):
                 findings.add(DIFFERS, self.table, row[0], name, cell, wanted)
 
-    def _layout(self, names: tuple[str, ...]) -> list[Column]:
+    def _layout(self, names: tuple[str, ...]) -> list[ComparedColumn]:
         """Return where these columns stand in a row, and how they are compared, worked out once."""
         if (layout := self._layouts.get(names)) is None:
-            layout = [Column(name, self.index[name], self.encode.get(name), name in self.json) for name in names]
+            layout = [
+                ComparedColumn(name, self.index[name], self.encode.get(name), name in self.json) for name in names
+            ]
             self._layouts[names] = layout
         return layout
 
