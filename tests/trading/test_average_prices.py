@@ -22,12 +22,14 @@ from trading.domain import averages
 from trading.domain.money import to_units
 from trading.domain.position import Execution, value_of
 from trading.hot import ledger_copy
-from trading.models import Trade
+from trading.models import Fill, Trade
+from trading.models.trade import OF_A_FRACTION
 from trading.operations.add_fill import add_fill
 from trading.operations.amend import amend
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.queries.accounts import get_account
+from trading.queries.average_prices import averages_of
 from trading.queries.trades import get_trade, get_trades
 from trading.queries.valuation import open_positions
 
@@ -52,11 +54,10 @@ class TestTheFillsTellThem:
         assert (found.held is None) == (bought == 0)
 
     @given(st.lists(st.tuples(units, st.integers(1, 10**4)), min_size=1, max_size=9))
-    def test_a_whole_size_has_in_its_sums_what_its_fills_tell(self, parts: list[tuple[int, int]]) -> None:
+    def test_of_whole_fills_the_sums_have_what_the_fills_tell(self, parts: list[tuple[int, int]]) -> None:
         fills = [Execution("SELL", price, lots * 10**8) for price, lots in parts]
         worth = sum(value_of(fill.price, fill.quantity, 10**8) for fill in fills)
         quantity = sum(fill.quantity for fill in fills)
-        assert averages.sums_tell(quantity, 10**8)
         assert averages.of_sums(worth, quantity, 10**8) == averages.of_fills("SHORT", fills).entry
 
     def test_an_exit_leaves_the_average_of_what_is_open(self) -> None:
@@ -72,10 +73,10 @@ class TestTheFillsTellThem:
         worth = value_of(42 * 10**8, 2 * 10**8, 75 * 10**8)
         assert averages.of_sums(worth, 2 * 10**8, 75 * 10**8) == 42
 
-    def test_a_size_that_rounding_could_reach_is_told_by_fills(self) -> None:
-        one, half = 10**8, 10**8 // 2
-        assert not averages.sums_tell(one + half, one) and not averages.sums_tell(one, one // 10)
-        assert averages.sums_tell(1000 * one + half, one) and averages.sums_tell(half, 2 * one)
+    def test_where_a_value_may_be_rounded_the_sums_do_not_tell(self) -> None:
+        assert averages.sums_tell(75 * 10**8, has_fractions=False)
+        assert not averages.sums_tell(75 * 10**8, has_fractions=True)
+        assert not averages.sums_tell(10**7, has_fractions=False)
 
 
 def opened(name: str, quantity: Any, price: Any = PRICE, symbol: str = "RELIANCE") -> Any:
@@ -107,6 +108,56 @@ class TestInTheLedger:
                 add_fill("main", "parts", "BUY", PRICE, "0.41421356", AT + timedelta(seconds=number)).avg_price == PRICE
             )
         assert add_fill("main", "parts", "SELL", 2, "0.14159265", AT + timedelta(minutes=1)).avg_price == PRICE
+
+    @pytest.mark.parametrize(
+        ("fills", "entry", "exit"),
+        [
+            (
+                [("BUY", "1", "100"), ("SELL", "0.18034064", "9311.57647946"), ("SELL", "0.81965936", "8419.64324912")],
+                "100",
+                "8580.49505872",
+            ),
+            (
+                [("BUY", "0.5", "1.00000001"), ("BUY", "0.5", "1.00000002"), ("SELL", "1", "2")],
+                "1.00000002",
+                "2",
+            ),
+            (
+                [("BUY", "1500.5", "2"), ("SELL", "0.00000003", "1.13889"), ("SELL", "0.00000003", "1.13889")],
+                "2",
+                "1.13889",
+            ),
+        ],
+        ids=["exits of a whole unit", "entries of a whole unit", "little of a large position"],
+    )
+    def test_fractions_that_add_up_to_a_whole_size_are_averaged_by_fills(
+        self, ledger: Any, fills: list[tuple[str, str, str]], entry: str, exit: str
+    ) -> None:
+        (_, first, price), *others = fills
+        opened("sum", first, price)
+        for number, (side, quantity, price) in enumerate(others, 1):
+            add_fill("main", "sum", side, price, quantity, AT + timedelta(seconds=number))
+        opened("whole", 3)  # beside it one whose sums tell
+        rows = json.loads(answer("trade_export", "--format", "json"))["trades"]
+        assert [(row["entry_price"], row["exit_price"]) for row in rows] == [(entry, exit), (str(PRICE), None)]
+        found = averages_of(Trade.objects.filter(trade_id="sum").select_related("instrument"))
+        assert [(average.entry, average.exit) for average in found.values()] == [(Decimal(entry), Decimal(exit))]
+
+    def test_a_fill_that_was_amended_to_a_fraction_is_averaged_by_fills(self, ledger: Any) -> None:
+        opened("amended", 1, price="1.00000001")
+        add_fill("main", "amended", "BUY", "1.00000004", 1, AT + timedelta(seconds=1))
+        pk = Trade.objects.get().pk
+        amend(pk, fill=1, quantity="0.5", by="desk", reason="misread")
+        trade = amend(pk, fill=2, quantity="0.5", by="desk", reason="misread")
+        assert trade.avg_price == Decimal("1.00000002")
+
+    def test_an_index_finds_the_fills_of_a_fraction(self, ledger: Any) -> None:
+        opened("one", 1)
+        query = Fill.objects.filter(OF_A_FRACTION, trade__in=[1, 2, 3]).values_list("trade_id").order_by()
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "fill_of_a_fraction" in query.explain()
 
     def test_a_corrected_fill_is_averaged_as_it_is_right(self, ledger: Any) -> None:
         opened("wrong", DUST, price="1.5")

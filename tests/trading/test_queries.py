@@ -118,9 +118,9 @@ class TestTrades:
     def test_no_query_per_trade(self, ledger: Any, django_assert_max_num_queries: Any) -> None:
         for number in range(6):
             opened(str(number))
-        with django_assert_max_num_queries(2):
+        with django_assert_max_num_queries(3):
             assert len(trades.get_trades(get_account("main"))) == 6
-        with django_assert_max_num_queries(2):
+        with django_assert_max_num_queries(3):
             assert len(valuation.open_positions(get_account("main"), no_ticks)) == 6
 
 

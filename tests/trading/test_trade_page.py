@@ -353,7 +353,7 @@ def test_a_trades_pages_ask_a_fixed_number_of_questions(dm: DataManager, asha: C
     for number in range(1, 9):
         dm.add_fill("T2", "SELL", 2441, 10, AT + (300 + number) * SECOND)
         dm.update_trailing_sl("T2", "orb", "RELIANCE", 2430 + number, 2441, "ATR", at=AT + (300 + number) * SECOND)
-    for part, most in (("", 20), ("chart/", 16), ("prices/", 17), ("journal/", 12)):
+    for part, most in (("", 21), ("chart/", 16), ("prices/", 17), ("journal/", 12)):
         counts = []
         for trade in Trade.objects.order_by("pk"):
             asha.get(f"/trades/{trade.pk}/{part}")

@@ -354,11 +354,11 @@ def test_the_number_of_queries_of_a_page_does_not_follow_the_number_of_rows(clie
     assert counts() == few
 
 
-def test_the_overview_asks_the_ledger_twenty_seven_times_at_most(read: Read) -> None:
+def test_the_overview_asks_the_ledger_twenty_nine_times_at_most(read: Read) -> None:
     page_desk.trades(3)
     page_desk.open_trade("a")
     assert (
-        queries(read, "/") <= 27
+        queries(read, "/") <= 29
     )  # among them the health of alerts, and how far the ledger has come, once for each of what is kept of it
 
 

@@ -1,7 +1,7 @@
 """Average prices of a trade, for reading: the ledger keeps values and quantities, and never an average.
 
 A value is rounded at the 8th decimal, so what is divided out of it can be far from the price: 0.00000003 bought at
-1.13889 are worth 0.00000003, and 1 apiece. Where the sums cannot tell the average, the fills can.
+1.13889 are worth 0.00000003, and 1 apiece. Where a value was rounded, the fills tell the average.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from fractions import Fraction
 from trading.domain.money import SCALE, divide_half_even, from_units
 from trading.domain.position import ENTRY_SIDE, Execution
 
-LARGE = 1000  # of so many units a thousand roundings do not reach the 8th decimal of the average
-
 
 @dataclass(frozen=True, slots=True)
 class AveragePrices:
@@ -27,11 +25,10 @@ class AveragePrices:
     held: Decimal | None
 
 
-def sums_tell(quantity: int, multiplier: int) -> bool:
-    """Tell whether a trade of this size (in units) has its average in value ÷ quantity: a whole size, whose values
-    need no rounding, or a large one."""
-    whole, rest = divmod(quantity * multiplier, SCALE * SCALE)
-    return whole >= LARGE or not rest
+def sums_tell(multiplier: int, *, has_fractions: bool) -> bool:
+    """Tell whether a trade has its averages in value ÷ quantity: where all its fills are of whole sizes, and so is the
+    multiplier, no value was rounded."""
+    return not has_fractions and multiplier % SCALE == 0
 
 
 def of_sums(value: int, quantity: int, multiplier: int) -> Decimal | None:

@@ -15,7 +15,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.utils.deconstruct import deconstructible
 
 from timeseries.values import Number
-from trading.domain.money import from_units, parse_amount, parse_units
+from trading.domain.money import SCALE, from_units, parse_amount, parse_units
 from trading.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -95,3 +95,11 @@ class DateUTC(models.Func):
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: str) -> tuple[str, Any]:
         return self.as_sql(compiler, connection, template="SUBSTR(%(expressions)s, 1, 10)")
+
+
+@deconstructible(path="trading.models.fields.IsNotWhole")
+class IsNotWhole(models.Func):
+    """Whether a `MoneyField` has decimals, without a parameter: so an index may be of such rows alone."""
+
+    output_field = models.BooleanField()
+    template = f"(%(expressions)s / {SCALE} * {SCALE} <> %(expressions)s)"

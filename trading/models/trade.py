@@ -8,13 +8,15 @@ from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.db.models.lookups import GreaterThan
 
-from trading.models.fields import DateUTC, MoneyField
+from trading.models.fields import DateUTC, IsNotWhole, MoneyField
 from trading.models.reference import Account, Exchange, Instrument, Strategy
 
 ID_BYTES = 128
 ZERO = Decimal(0)
 # Trades that were held over a midnight UTC: few on an intraday desk, so an index of them alone is small.
 OVERNIGHT = Q(GreaterThan(DateUTC("closed_at"), DateUTC("opened_at")))
+# Fills whose values may be rounded: those of a desk of shares and lots are whole.
+OF_A_FRACTION = Q(IsNotWhole("quantity"))
 
 
 class Trade(models.Model):
@@ -127,7 +129,10 @@ class Fill(models.Model):
             CheckConstraint(name="fill_role", condition=Q(role__in=("ENTRY", "EXIT", "SPLIT"))),
             CheckConstraint(name="fill_quantity_positive", condition=Q(quantity__gt=ZERO)),
         ]
-        indexes = [Index(name="fill_day_only", fields=("trade",), condition=Q(is_day_only=True))]
+        indexes = [
+            Index(name="fill_day_only", fields=("trade",), condition=Q(is_day_only=True)),
+            Index(name="fill_of_a_fraction", fields=("trade",), condition=OF_A_FRACTION),
+        ]
 
     def __str__(self) -> str:
         return f"{self.side} {self.quantity} at {self.price}"

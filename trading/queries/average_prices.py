@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from trading.domain import averages
 from trading.domain.averages import AveragePrices
 from trading.domain.money import to_units
 from trading.models import Correction, Fill, Trade
+from trading.models.trade import OF_A_FRACTION
 from trading.queries import facts
 
 AT_A_TIME = 500
@@ -17,9 +18,24 @@ AT_A_TIME = 500
 def averages_of(rows: Iterable[Trade]) -> dict[int, AveragePrices]:
     """Return the averages of trades whose instruments are loaded, by key."""
     trades = list(rows)
-    sizes = {row.pk: (to_units(row.entry_quantity), to_units(row.instrument.multiplier)) for row in trades}
-    exact = from_fills({row.pk: str(row.side) for row in trades if not averages.sums_tell(*sizes[row.pk])})
+    fractions = with_fractions([row.pk for row in trades])
+    unsure = [
+        row
+        for row in trades
+        if not averages.sums_tell(to_units(row.instrument.multiplier), has_fractions=row.pk in fractions)
+    ]
+    exact = from_fills({row.pk: str(row.side) for row in unsure})
     return {row.pk: exact[row.pk] if row.pk in exact else _from_sums(row) for row in trades}
+
+
+def with_fractions(keys: Collection[int]) -> set[int]:
+    """Return those of some trades that have, or once had, a fill of a fraction, and those that were amended."""
+    if not keys:
+        return set()
+    span = {"trade__gte": min(keys), "trade__lte": max(keys)} if len(keys) > AT_A_TIME else {"trade__in": list(keys)}
+    fills = Fill.objects.filter(OF_A_FRACTION, **span).values_list("trade_id", flat=True)
+    amended = Correction.objects.filter(**span, kind=Correction.Kind.AMEND).values_list("trade_id", flat=True)
+    return set(fills.order_by().union(amended.order_by()))
 
 
 def from_fills(sides: Mapping[int, str]) -> dict[int, AveragePrices]:

@@ -25,7 +25,7 @@ from trading.domain.money import SCALE, to_units
 from trading.domain.unit_columns import Truths, Units, decimal_column, divided_half_even, unit_columns
 from trading.models import Account, Instrument, Strategy, Trade
 from trading.progress import tell
-from trading.queries.average_prices import from_fills
+from trading.queries.average_prices import from_fills, with_fractions
 from trading.queries.charge_estimates import estimates_of
 from trading.queries.columns import texts_of
 from trading.queries.day_only import is_untimed
@@ -239,22 +239,25 @@ def _prices(
 ) -> list[tuple[Units, Truths]]:
     """Return the average prices of entry and exit, and where there is one.
 
-    Whole sizes are divided by columns; of others, which are few, the sums or the fills tell (`domain.averages`).
+    Those of whole fills are divided by columns; of others the sums or the fills tell (`domain.averages`).
     """
     answers = []
     wholes_of = np.where(multipliers % SCALE == 0, multipliers // SCALE, 0)
     is_small = (wholes_of > 0) & (wholes_of < 2**9)  # else the product might not fit
     small = np.where(is_small, wholes_of, 0)
     factors: Units = small.astype(object) if entries[0].dtype == object else small
-    wholes = []
+    has_fractions = np.isin(pks, list(with_fractions(pks.tolist())))
+    is_whole = is_small & ~has_fractions
     for quantities, sums in (entries, exits):
         lots = quantities * factors
-        is_whole = (is_small & (lots % SCALE == 0)).astype(bool)
-        size = np.where(is_whole & (lots > 0), lots // SCALE, 1)
-        wholes.append(is_whole)
+        size = np.where(is_whole & (lots > 0).astype(bool), lots // SCALE, 1)
         answers.append((divided_half_even(sums, size), (quantities != 0).astype(bool)))
-    rest = np.flatnonzero(~wholes[0] | ~wholes[1]).tolist()
-    unsure = [place for place in rest if not averages.sums_tell(int(entries[0][place]), int(multipliers[place]))]
+    rest = np.flatnonzero(~is_whole).tolist()
+    unsure = [
+        place
+        for place in rest
+        if not averages.sums_tell(int(multipliers[place]), has_fractions=bool(has_fractions[place]))
+    ]
     exact = from_fills({int(pks[place]): sides[place].as_py() for place in unsure})
     for place in rest:
         by_fills = exact.get(int(pks[place]))

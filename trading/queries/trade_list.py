@@ -55,7 +55,7 @@ def trade_row(row: Trade) -> TradeRow:
 
 
 def trade_rows(rows: Iterable[Trade]) -> list[TradeRow]:
-    """Return the lines of many, in their order, for at most one query more."""
+    """Return the lines of many, in their order, for at most two queries more."""
     trades = list(rows)
     averages = averages_of(trades)
     return [_line(row, averages[row.pk]) for row in trades]

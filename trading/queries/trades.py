@@ -186,7 +186,7 @@ def trade_value(row: Trade) -> values.Trade:
 
 
 def trade_values(rows: Iterable[Trade]) -> list[values.Trade]:
-    """Return the frozen values of many rows, in their order, for at most one query more."""
+    """Return the frozen values of many rows, in their order, for at most two queries more."""
     trades = list(rows)
     averages = averages_of(trades)
     return [valued_at(row, averages[row.pk]) for row in trades]
