@@ -167,6 +167,14 @@ def test_prometheus_finds_desk_alertmanager_and_token_by_what_its_command_writes
     )
 
 
+def test_what_a_container_writes_into_a_folder_of_its_image_is_written_by_the_folders_owner(
+    services: dict[str, Any],
+) -> None:
+    # Docker gives a tmpfs over such a folder to root, with the folder's mode, whatever user the image runs as.
+    hidden = {name: service["tmpfs"] for name, service in services.items() if service.get("tmpfs")}
+    assert not hidden
+
+
 def test_grafana_is_given_every_variable_and_file_that_its_provisioning_names(services: dict[str, Any]) -> None:
     grafana = services["grafana"]
     files = [path.read_text() for path in (ROOT / "ops/grafana/provisioning").rglob("*.yaml")]
