@@ -9,11 +9,14 @@ from typing import Any
 
 import yaml
 
+from velox_site.settings import REQUEST_BYTES_MAX
+
 FOLDER = Path(__file__).parents[2] / "ops" / "kubernetes"
 OVERLAYS = ("one-node", "ha")
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 SECRET = re.compile("KEY|TOKEN|PASSWORD|SECRET|DATABASE_URL|CACHE_URL|BROKER_URL")
 CLUSTER_WIDE = ("Namespace",)
+BODY_SIZE = "nginx.ingress.kubernetes.io/proxy-body-size"
 
 Manifest = dict[str, Any]
 
@@ -57,6 +60,9 @@ def faults(manifests: Sequence[Manifest]) -> list[str]:
     found = [f"{name(each)}: {fault}" for each in manifests if pod(each) for fault in _faults_of(each)]
     for settings in (each["data"] for each in manifests if each["kind"] == "ConfigMap"):
         found += [f"{variable} is no file" for variable in settings if _is_secret(variable)]
+    for ingress in (each for each in manifests if each["kind"] == "Ingress"):
+        if ingress["metadata"].get("annotations", {}).get(BODY_SIZE) != f"{REQUEST_BYTES_MAX >> 20}m":
+            found.append(f"{name(ingress)}: files and points that the desk takes are refused in front of it")
     if not any(each["kind"] == "NetworkPolicy" and each["spec"]["podSelector"] == {} for each in manifests):
         found.append("nothing closes the network")
     return found

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.ops.kubernetes import FOLDER, OVERLAYS, Manifest, built, containers, faults, name, pod
+from tests.ops.kubernetes import BODY_SIZE, FOLDER, OVERLAYS, Manifest, built, containers, faults, name, pod
 from tests.workers import BEAT, WORKER
 
 VERSIONS = ("1.30", "1.37")
@@ -121,6 +121,14 @@ def test_each_rule_finds_what_breaks_it(workload: str, seed: Callable[[Manifest]
     [bad] = [each for each in manifests if pod(each) and name(each) == workload]
     seed(bad)
     assert faults(manifests) == [f"{workload}: {fault}"]
+
+
+@pytest.mark.parametrize(("overlay", "ingress"), [("one-node", "desk"), ("ha", "velox")])
+def test_an_ingress_that_lets_less_through_than_the_desk_takes_is_found(overlay: str, ingress: str) -> None:
+    manifests = built(overlay)
+    [front] = [each for each in manifests if each["kind"] == "Ingress"]
+    del front["metadata"]["annotations"][BODY_SIZE]
+    assert faults(manifests) == [f"{ingress}: files and points that the desk takes are refused in front of it"]
 
 
 def test_an_open_network_is_found() -> None:
