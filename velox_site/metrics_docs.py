@@ -30,6 +30,7 @@ scrape_configs:
 - What cannot be read is left out; `velox_part_state` names the part.
 - Money is exact in the ledger and a float here: look a sum up in VELOX before you write it in a book.
 - Never add two currencies, and no two accounts: one account's trades may stand in another, as a replay's do.
+- Each web tells the whole ledger: where several are scraped take one by its `instance`, never their sum.
 - A histogram counts the calls of every process of this data folder, those that have ended or were killed, too:
   `histogram_quantile(0.99, rate(velox_ledger_call_seconds_bucket[5m]))` is how long the slowest hundredth took.
 - A series per strategy is there for those that realised something today, or hold something. A symbol stands on open

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ops.grafana.parts import (
     ACCOUNT,
+    INSTANCE,
     PROMETHEUS,
     Dashboard,
     Json,
@@ -23,6 +24,7 @@ from ops.grafana.parts import (
 OF_ACCOUNT = 'account="$account"'
 BY_POSITION = "account, currency, strategy, symbol"
 CHOOSE_ACCOUNT = Variable(ACCOUNT, Query(PROMETHEUS, "label_values(velox_journal_rows_total, account)"))
+CHOOSE_WEB = Variable(INSTANCE, Query(PROMETHEUS, "label_values(velox_seen_timestamp_seconds, instance)"), "Web")
 MONEY, SECONDS, BYTES, WHEN = "none", "s", "bytes", "dateTimeAsIso"
 FLOATS = "A float, as all of Prometheus: look a sum up in VELOX before it goes into a book."
 BARS: Mapping[str, Json] = {"drawStyle": "bars", "fillOpacity": 60, "lineWidth": 0}
@@ -147,7 +149,7 @@ DESK = Dashboard(
         DRAWDOWN,
         OPEN_POSITIONS,
     ),
-    (CHOOSE_ACCOUNT,),
+    (CHOOSE_ACCOUNT, CHOOSE_WEB),
     refresh="5s",
 )
 
@@ -227,7 +229,7 @@ from(bucket: v.defaultBucket)
             style=BARS,
         ),
     ),
-    (CHOOSE_ACCOUNT,),
+    (CHOOSE_ACCOUNT, CHOOSE_WEB),
 )
 
 LEDGER = Dashboard(
@@ -293,5 +295,5 @@ FROM books WHERE account = ${account:sqlstring}
             height=4,
         ),
     ),
-    (CHOOSE_ACCOUNT,),
+    (CHOOSE_ACCOUNT, CHOOSE_WEB),
 )  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | float | bool | None
 
 WIDTH = 24  # columns of Grafana's grid
-ACCOUNT, STRATEGY, SYMBOL = "account", "strategy", "symbol"
+ACCOUNT, INSTANCE, STRATEGY, SYMBOL = "account", "instance", "strategy", "symbol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,21 @@ class Query:
 
 
 def promql(text: str, legend: str = "") -> Query:
-    """Return a question of Prometheus over the time shown."""
-    return Query(PROMETHEUS, text, legend)
+    """Return a question of Prometheus over the time shown, of the web that is chosen."""
+    return Query(PROMETHEUS, _of_one_web(text), legend)
 
 
 def promql_now(text: str, legend: str = "") -> Query:
-    """Return a question of Prometheus for what is now, a row per series."""
-    return Query(PROMETHEUS, text, legend, is_table=True)
+    """Return a question of Prometheus for what is now, a row per series, of the web that is chosen."""
+    return Query(PROMETHEUS, _of_one_web(text), legend, is_table=True)
+
+
+def _of_one_web(text: str) -> str:
+    """Narrow each series to one web: of several each tells the whole ledger, and a sum would add them."""
+    matcher = f'{INSTANCE}="${INSTANCE}"'
+    return re.sub(
+        r"\b(velox_\w+)(?:{([^}]*)})?", lambda at: f"{at[1]}{{{f'{at[2]},' if at[2] else ''}{matcher}}}", text
+    )
 
 
 def sql(text: str) -> Query:
@@ -188,6 +197,7 @@ class Variable:
 
     name: str
     query: Query
+    label: str = ""
 
     def json(self) -> Json:
         """Return the variable."""
@@ -197,7 +207,7 @@ class Variable:
         return {
             "type": "query",
             "name": self.name,
-            "label": self.name.capitalize(),
+            "label": self.label or self.name.capitalize(),
             "datasource": self.query.source.reference(),
             "query": text,
             "multi": False,

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ops.grafana.live_boards import BARS, CHOOSE_ACCOUNT, DRAWDOWN, EQUITY, FLOATS, OF_ACCOUNT, SECONDS, STEPS
+from ops.grafana.live_boards import (
+    BARS,
+    CHOOSE_ACCOUNT,
+    CHOOSE_WEB,
+    DRAWDOWN,
+    EQUITY,
+    FLOATS,
+    OF_ACCOUNT,
+    SECONDS,
+    STEPS,
+)
 from ops.grafana.parts import (
     STRATEGY,
     SYMBOL,
@@ -110,7 +120,7 @@ STRATEGIES = Dashboard(
             },
         ),
     ),
-    (CHOOSE_ACCOUNT,),
+    (CHOOSE_ACCOUNT, CHOOSE_WEB),
     since="now-90d/d",
     refresh="1m",
 )  # fmt: skip

@@ -99,10 +99,18 @@ def test_promql_names_series_and_labels_that_are_written_and_the_account(query: 
     for grouped in re.findall(r"by \(([^)]*)\)", query.text):
         assert set(grouped.split(", ")) <= labels
     for label in [*re.findall(r"[{,](\w+)=~?\"", query.text), *re.findall(r"{{(\w+)}}", query.legend)]:
-        assert label in labels
+        assert label in labels | {"instance"}
     for name, selector in re.findall(r"\b(velox_\w+)(\{[^}]*\})?", query.text):
         if "account" in OF_SERIES[name].labels and "label_values" not in query.text:
             assert 'account="$account"' in selector, "two accounts would be shown as one"
+        if "label_values" not in query.text:
+            assert 'instance="$instance"' in selector, "two webs would be shown as one"
+
+
+@pytest.mark.parametrize("board", DASHBOARDS, ids=lambda board: board.uid)
+def test_a_dashboard_lets_choose_what_its_questions_name(board: Dashboard) -> None:
+    named = {name for _, query in board.queries() for name in re.findall(r"\$\{?(?!__)([a-z]+)", query.text)}
+    assert named == {variable.name for variable in board.variables}
 
 
 def test_each_series_that_health_and_alerts_rest_on_stands_in_a_panel() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import urllib.parse
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,10 @@ from trading.operations.back_up import back_up
 CONFIGURATION = """
 global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}
 scrape_configs:
-  - {{job_name: desk, static_configs: [{{targets: ["127.0.0.1:{desk}"]}}]}}
+  - job_name: desk
+    static_configs:
+      - {{targets: ["127.0.0.1:{desk}"], labels: {{instance: one}}}}
+      - {{targets: ["localhost:{desk}"], labels: {{instance: another}}}}
   - {{job_name: velox, static_configs: [{{targets: ["127.0.0.1:{nobody}"]}}]}}
 """
 OF_PROMETHEUS = [
@@ -90,11 +94,12 @@ def texts_of_a_desk() -> list[bytes]:
 
 @contextmanager
 def served(texts: Sequence[bytes]) -> Iterator[int]:
-    """Serve texts at /metrics, one after the other and then the last, and give the port."""
-    following = list(texts)
+    """Serve texts at /metrics as two webs of a desk, by name: one after the other and then the last. Give the port."""
+    of_web: defaultdict[str, list[bytes]] = defaultdict(lambda: list(texts))
 
     class Desk(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            following = of_web[self.headers["Host"]]
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.end_headers()
@@ -127,7 +132,7 @@ def prometheus(folder: Path, texts: Sequence[bytes]) -> Iterator[str]:
         url = f"http://127.0.0.1:{own}"
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            until(lambda: len(tried(url, "count_over_time(velox_points_balance[1m]) > 2")) == 1, pause_seconds=0.1)
+            until(lambda: len(tried(url, "count_over_time(velox_points_balance[1m]) > 2")) == 2, pause_seconds=0.1)
             until(lambda: len(tried(url, 'up{job="velox"} == 0')) == 1, pause_seconds=0.1)
             yield url
         finally:
@@ -144,7 +149,7 @@ def tried(url: str, expression: str) -> list[Any]:
 
 def asked(url: str, expression: str) -> list[Any]:
     """Return the samples of an expression now; of a variable's question its values."""
-    expression = expression.replace("$account", "main")
+    expression = expression.replace("$account", "main").replace("$instance", "one")
     if match := re.fullmatch(r"label_values\((\w+), (\w+)\)", expression):
         address = f"{url}/api/v1/label/{match[2]}/values?{urllib.parse.urlencode({'match[]': match[1]})}"
     else:
