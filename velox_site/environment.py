@@ -12,11 +12,18 @@ from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from pathlib import Path
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from timeseries.spool import durable
 from velox_site import server_urls
 from velox_site.server_urls import UnusableUrl
+
+
+def read_dotenv(folder: Path) -> None:
+    """Add the variables of the folder's ``.env`` to the process's; what is set in the process wins over the file."""
+    if (folder / ".env").is_file():  # its reader would log that there is none
+        environ.Env.read_env(folder / ".env")
 
 
 class Environment:

@@ -23,14 +23,18 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from timeseries.spool import lease
 from trading import summon
 from trading.live.channel import channels
+from velox_site.environment import Environment, read_dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]
+# A demo is a desk of its own, whatever the real one uses.
+OF_THE_REAL_DESK = ("DATABASE_URL", "CACHE_URL", "CELERY_BROKER_URL", "INFLUXDB_V2_URL")
 PORT_DEFAULT = 8000
 READY_WITHIN_SECONDS = 300.0
 WEBSOCKET_BYTES_MAX = 1 << 20  # of one message
@@ -43,28 +47,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
+        read_dotenv(BASE_DIR)
         return _run(_options(arguments))
+    except ImproperlyConfigured as error:
+        print(error, file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 0
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.demo:
-        os.environ["VELOX_DATA_DIR"] = str(BASE_DIR / "var" / "demo")
-        for name in ("DATABASE_URL", "CACHE_URL", "CELERY_BROKER_URL", "INFLUXDB_V2_URL"):
-            os.environ[name] = ""  # the demo is a desk of its own, whatever the real one uses
+        _set("VELOX_DATA_DIR", str(BASE_DIR / "var" / "demo"))
+        for name in OF_THE_REAL_DESK:
+            _set(name, "")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
     try:
         listener = _listen(options.host, options.port)
     except OSError as error:
         print(f"Cannot listen on port {options.port}: {error.strerror}. Choose another: PORT=n", file=sys.stderr)
         return 2
-    if options.demo or "VELOX_SITE_URL" not in os.environ:
-        os.environ["VELOX_SITE_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    if options.demo or not Environment().text("VELOX_SITE_URL"):
+        _set("VELOX_SITE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
     if settings.VELOX_RECORDER_ELSEWHERE and not options.demo:
         return _serve(PageServer(server_config(), watches=False), listener, demo=False)
     code = 0 if options.demo else subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=False).returncode
     return code or _with_companion(listener, demo=options.demo)
+
+
+def _set(name: str, text: str) -> None:
+    """Set a variable for this process and those that it starts, whatever its text or file was."""
+    os.environ |= {name: text, f"{name}_FILE": ""}
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -73,7 +86,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, help="default: the site URL's, else 8000, else a free one")
     parser.add_argument("--host", default=None, help="default: loopback; every address where the site URL is https://")
     options = parser.parse_args(arguments)
-    site = urlsplit("" if options.demo else os.environ.get("VELOX_SITE_URL", ""))
+    site = urlsplit("" if options.demo else Environment().url("VELOX_SITE_URL", "", schemes=("http", "https")))
     is_plain = site.scheme != "https"
     options.port = options.port or (site.port if is_plain else None)
     options.host = options.host or ("127.0.0.1" if is_plain else "0.0.0.0")  # noqa: S104  (TLS ends in front of us)

@@ -8,17 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.functional import lazy
 
 from velox_site import server_urls
 from velox_site.caches import caches
-from velox_site.environment import Environment, kept_secret
+from velox_site.environment import Environment, kept_secret, read_dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-if (BASE_DIR / ".env").is_file():  # its reader would log that there is none
-    environ.Env.read_env(BASE_DIR / ".env")  # what is set in the process wins over the file
+read_dotenv(BASE_DIR)
 env = Environment()
 
 # -- the data folder: everything that VELOX writes -------------------------------------------------------------------

@@ -8,10 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 from django.core.management import call_command
@@ -26,6 +28,7 @@ from trading.companion.companion import Companion
 from trading.data_manager import DataManager
 from trading.operations.set_limit import set_limit
 from velox_site import serve
+from velox_site.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -159,3 +162,58 @@ def test_nobody_judges_a_demo_while_it_is_made(ledger: Ledger, monkeypatch: pyte
         assert serve._with_companion(listener, demo=True) == 3
     assert "demo" in watchers[0]
     assert not watcher(ledger.data_dir)  # the pages and the companion may watch from now on
+
+
+class Started(NamedTuple):
+    """Where a server would listen, and what its settings would read."""
+
+    host: str
+    port: int | None
+    environment: Environment
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[Callable[..., Started]]:
+    """Start the server as far as its settings are read, from a folder with a `.env` of these lines."""
+
+    def start(*arguments: str, dotenv: str) -> Started:
+        (tmp_path / ".env").write_text(dotenv)
+        listeners: list[tuple[str, int | None]] = []
+
+        def listen(*address: Any) -> mock.Mock:
+            listeners.append(address)
+            return mock.Mock(getsockname=lambda: ("127.0.0.1", 8123))
+
+        monkeypatch.setattr(serve, "_listen", listen)
+        assert serve.main(arguments) == 3
+        return Started(*listeners[0], Environment())
+
+    settings.VELOX_RECORDER_ELSEWHERE = False
+    monkeypatch.setattr(serve, "BASE_DIR", tmp_path)
+    monkeypatch.setattr(serve, "_with_companion", lambda *_, **__: 3)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: mock.Mock(returncode=0))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
+    with mock.patch.dict(os.environ):
+        os.environ.pop("VELOX_SITE_URL", None)
+        yield start
+
+
+def test_the_site_url_of_dotenv_counts(started: Callable[..., Started]) -> None:
+    proxied = started(dotenv="VELOX_SITE_URL=https://desk.example")
+    assert (proxied.host, proxied.port) == ("0.0.0.0", None)
+    assert proxied.environment.text("VELOX_SITE_URL") == "https://desk.example"
+
+
+def test_without_a_site_url_it_is_where_the_pages_are(started: Callable[..., Started]) -> None:
+    plain = started(dotenv="VELOX_SITE_URL=")
+    assert (plain.host, plain.environment.text("VELOX_SITE_URL")) == ("127.0.0.1", "http://127.0.0.1:8123")
+
+
+@pytest.mark.parametrize("variable", ["LOG_LEVEL=x", "VELOX_SITE_URL=http://x:99999", "VELOX_ARCHIVE_CACHE_BYTES=-1"])
+def test_a_variable_that_makes_no_sense_is_one_line(data_dir: Path, variable: str) -> None:
+    name, _, text = variable.partition("=")
+    command = [sys.executable, "-m", "velox_site.serve", "--port", "0"]
+    environment = {**os.environ, "VELOX_DATA_DIR": str(data_dir), name: text}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{name} is ") and done.stderr.count("\n") == 1
