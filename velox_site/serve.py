@@ -33,8 +33,18 @@ from velox_site.environment import Environment, read_dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]
-# A demo is a desk of its own, whatever the real one uses.
-OF_THE_REAL_DESK = ("DATABASE_URL", "CACHE_URL", "CELERY_BROKER_URL", "INFLUXDB_V2_URL")
+# Where the real desk keeps something, and who is told of it: a demo is a desk of its own.
+OF_THE_REAL_DESK = (
+    "DATABASE_URL",
+    "DATABASE_REPLICA_URL",
+    "CACHE_URL",
+    "CELERY_BROKER_URL",
+    "INFLUXDB_V2_URL",
+    "VELOX_ARCHIVE_URL",
+    "VELOX_ALERT_URLS",
+    "VELOX_DEADMAN_URL",
+    "VELOX_RECORDER_ELSEWHERE",
+)
 PORT_DEFAULT = 8000
 READY_WITHIN_SECONDS = 300.0
 WEBSOCKET_BYTES_MAX = 1 << 20  # of one message
@@ -69,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     if options.demo or not Environment().text("VELOX_SITE_URL"):
         _set("VELOX_SITE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
-    if settings.VELOX_RECORDER_ELSEWHERE and not options.demo:
+    if settings.VELOX_RECORDER_ELSEWHERE:
         return _serve(PageServer(server_config(), watches=False), listener, demo=False)
     code = 0 if options.demo else subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=False).returncode
     return code or _with_companion(listener, demo=options.demo)

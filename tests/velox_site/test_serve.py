@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -207,6 +208,17 @@ def test_the_site_url_of_dotenv_counts(started: Callable[..., Started]) -> None:
 def test_without_a_site_url_it_is_where_the_pages_are(started: Callable[..., Started]) -> None:
     plain = started(dotenv="VELOX_SITE_URL=")
     assert (plain.host, plain.environment.text("VELOX_SITE_URL")) == ("127.0.0.1", "http://127.0.0.1:8123")
+
+
+def test_a_demo_has_nothing_of_the_real_desk(started: Callable[..., Started], tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgres://velox@127.0.0.1/velox")
+    places = re.findall(r'env\.\w+\(\s*"(\w+_URLS?)"', (ROOT / "velox_site" / "settings.py").read_text())
+    assert {"DATABASE_URL", "VELOX_ALERT_URLS", "VELOX_DEADMAN_URL"} < set(places)
+    dotenv = "".join(f"{name}=x\n{name}_FILE={tmp_path}/url\n" for name in places)
+    demo = started("--demo", dotenv=dotenv + "VELOX_RECORDER_ELSEWHERE=on\n").environment
+    named = {name: demo.text(name) for name in [*places, "VELOX_RECORDER_ELSEWHERE"] if demo.text(name)}
+    assert named == {"VELOX_SITE_URL": "http://127.0.0.1:8123"}
+    assert demo.text("VELOX_DATA_DIR") == f"{tmp_path}/var/demo"
 
 
 @pytest.mark.parametrize("variable", ["LOG_LEVEL=x", "VELOX_SITE_URL=http://x:99999", "VELOX_ARCHIVE_CACHE_BYTES=-1"])
