@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -52,6 +53,15 @@ def test_the_same_file_again_changes_nothing() -> None:
     outcome = imported(*fills)
     assert (outcome.fills, outcome.already_known, outcome.trades_opened, outcome.trades_closed) == (0, 2, 0, 0)
     assert snapshot() == before
+
+
+@pytest.mark.parametrize("day", [date.min, date(1999, 12, 31), date.max])
+def test_a_fill_of_a_day_that_the_ledger_never_has_is_refused_alone(day: date) -> None:
+    at = datetime.combine(day, time(10), ZoneInfo("Asia/Kolkata"))
+    imported(future("1", "BUY", 50))
+    outcome = imported(future("2", "SELL", 20), replace(future("3", "BUY", 10), day=day, at=at))
+    assert ([remark.reason for remark in outcome.refused], outcome.fills) == (["unbookable"], 1)
+    assert str(day) in outcome.refused[0].text
 
 
 def test_an_open_trade_is_gone_on_with_by_the_next_file() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import MAXYEAR, UTC, date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
 
 from django.conf import settings
 
-from timeseries.values import ID_BYTES_MAX
+from timeseries.values import FIRST_YEAR, ID_BYTES_MAX
 from trading.bookkeeping import bounds, references
 from trading.bookkeeping.tried_fills import TriedFill, TriedFills
 from trading.brokers.values import Broker, FillKind, FillLine, Remark, Segment, Statement
@@ -137,6 +137,8 @@ def _problem(line: FillLine) -> str:
     """Return why the ledger could never take a fill, "" where it could."""
     if line.side not in (position.BUY, position.SELL):
         return f"Its side is {line.side!r}."
+    if not FIRST_YEAR <= line.day.year < MAXYEAR:
+        return f"Its day is {line.day}, and the ledger's begin with the year {FIRST_YEAR}."
     if not 0 < line.quantity <= MAX or abs(line.price) > MAX or abs(line.price * line.quantity) > MAX:
         return f"{line.quantity:f} at {line.price:f} is beyond what the ledger takes."
     if line.fill_id is not None and len(line.fill_id.encode()) > ID_BYTES_MAX:

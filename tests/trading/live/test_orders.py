@@ -18,6 +18,7 @@ from tests.trading.brokers import test_api_answers
 from tests.trading.live.broker import broker, trades_of_day
 from tests.trading.live.frames import LISTING
 from tests.trading.live.test_connection import QUICK, SECRETS, until
+from trading.brokers.values import Statement
 from trading.data_manager import DataManager
 from trading.domain.strategy_rules import StrategyRule
 from trading.errors import StoreUnavailable
@@ -26,7 +27,7 @@ from trading.feeds.live.feeds import FEEDS, connection_of
 from trading.feeds.live.listing import ticks_of
 from trading.feeds.live.order_booking import OrderBooking
 from trading.feeds.live.order_log import OrderLog
-from trading.feeds.live.order_updates import statement_of_updates
+from trading.feeds.live.order_updates import TickOf, statement_of_updates
 from trading.feeds.live.recorder_process import record_until_told
 from trading.feeds.live.trades_of_day import fetch_trades
 from trading.models import BrokerFill, Fill, Trade
@@ -217,6 +218,9 @@ WRONG: list[dict[str, Any]] = [
     {"exchange_update_timestamp": "yesterday"},
     {"tradingsymbol": "A\nB"},
     {"order_id": None},
+    {"filled_quantity": 1e30, "average_price": 1e-25},
+    {"exchange_update_timestamp": "0001-01-01 00:00:00", "average_price": 100.05},  # what says that there is no time
+    {"exchange_update_timestamp": "9999-12-31 23:59:59", "average_price": 100.05},
 ]
 
 
@@ -331,3 +335,20 @@ def test_what_nobody_thought_of_keeps_the_updates_waiting_and_the_feed_going(mon
     monkeypatch.undo()
     assert desk.settle()
     assert sum(quantity for _, quantity, _ in booked()) == 51
+
+
+def test_an_update_that_nobody_thought_of_waits_and_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_at_the_first(updates: Sequence[Any], tick_of: TickOf) -> Statement:
+        assert updates[0]["order_id"] != ORDER, "nobody thought of it"
+        return statement_of_updates(updates, tick_of)
+
+    desk = booking([trade(9, 5, "101.00", order="9")])
+    for order in (ORDER, "7", "8"):
+        desk.offer(update(FULL, order=order))
+    monkeypatch.setattr("trading.feeds.live.order_booking.statement_of_updates", fail_at_the_first)
+    assert not desk.settle()
+    assert sum(quantity for _, quantity, _ in booked()) == 2 * 51 + 5
+    assert [waiting["order_id"] for waiting in desk.waiting] == [ORDER]
+    monkeypatch.undo()
+    assert desk.settle()
+    assert sum(quantity for _, quantity, _ in booked()) == 3 * 51 + 5

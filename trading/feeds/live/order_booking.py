@@ -93,7 +93,8 @@ class OrderBooking:
         Whatever goes wrong keeps no quote from being recorded: it is told, and tried again.
         """
         try:
-            return self._book() and self._take_trades()
+            is_booked = self._book()
+            return self._take_trades() and is_booked
         except Exception as error:
             _log.error("fills cannot be booked", error=repr(error), exc_info=True)
             return False
@@ -104,24 +105,35 @@ class OrderBooking:
             raise StoreUnavailable("The fills of the order updates could not be booked.", hint="Run it again.")
 
     def _book(self) -> bool:
-        """Book the updates that wait, all together; one by one where the ledger refuses them as a whole."""
-        batch = list(self.waiting)
+        """Book the updates that wait, all together; one by one where they cannot be booked as a whole.
+
+        One at which something goes wrong that nobody thought of waits on, and holds up no other.
+        """
+        batch, left = list(self.waiting), list[Mapping[str, JSON]]()
         batches = [batch] if batch else []
-        while batches:
-            updates = batches.pop(0)
-            try:
-                self._book_updates(updates)
-            except (InvalidValue, CurrencyMismatch) as error:
-                if len(updates) > 1:
-                    batches = [[update] for update in updates]
-                    continue
-                self.refused += 1
-                _log.error("an order update is refused", error=str(error), order_id=updates[0].get("order_id"))
-            except VeloxError as error:
-                _log.warning("order updates wait", count=len(self.waiting), error=str(error))
-                return False
-            del self.waiting[: len(updates)]
-        return True
+        try:
+            while batches:
+                updates = batches.pop(0)
+                try:
+                    self._book_updates(updates)
+                except Exception as error:
+                    is_refused = isinstance(error, InvalidValue | CurrencyMismatch)
+                    if isinstance(error, VeloxError) and not is_refused:
+                        _log.warning("order updates wait", count=len(self.waiting), error=str(error))
+                        return False
+                    if len(updates) > 1:
+                        batches = [[update] for update in updates]
+                        continue
+                    if is_refused:
+                        self.refused += 1
+                        _log.error("an order update is refused", error=str(error), order_id=updates[0].get("order_id"))
+                    else:
+                        left += updates
+                        _log.error("an order update cannot be booked", error=repr(error), exc_info=True)
+                del self.waiting[: len(updates)]
+            return not left
+        finally:
+            self.waiting[:0] = left
 
     def _book_updates(self, updates: Sequence[Mapping[str, JSON]]) -> None:
         statement = statement_of_updates(updates, self.tick_of)

@@ -55,7 +55,7 @@ def exact_parts(line: FillLine, tick_of: TickOf) -> list[FillLine]:
     """Return the provisional fills of an order's state: their quantities and money add up to it exactly."""
     order_id, quantity = line.order_id or "", f"{line.quantity.normalize():f}"
     first = replace(line, key=live_key(order_id, quantity))
-    if line.quantity * line.price > MAX:
+    if line.quantity > MAX or line.quantity * line.price > MAX:
         return [first]  # which the ledger refuses
     tick = tick_of.get((line.instrument.exchange, line.instrument.symbol), SMALLEST)
     count = _in_ticks(line, tick)
