@@ -24,6 +24,7 @@ from trading.domain.strategy_rules import StrategyRule
 from trading.errors import StoreUnavailable
 from trading.feeds.live.credentials import read_credentials
 from trading.feeds.live.feeds import FEEDS, connection_of
+from trading.feeds.live.kite_texts import decode_text
 from trading.feeds.live.listing import ticks_of
 from trading.feeds.live.order_booking import OrderBooking
 from trading.feeds.live.order_log import OrderLog
@@ -248,6 +249,23 @@ def test_an_update_is_on_disk_before_it_is_booked_and_is_booked_after_a_kill(tmp
         desk.begin()
         assert desk.settle()
     assert sum(quantity for _, quantity, _ in booked()) == 52
+
+
+@pytest.mark.parametrize("levels", [300, 985, 1000, 1020, 5000])
+def test_a_text_that_nests_too_deep_to_be_kept_is_damaged(levels: int) -> None:
+    nested = '{"a":' * levels + "1" + "}" * levels
+    for kind in ("order", "error"):
+        assert decode_text(f'{{"type": "{kind}", "data": {nested}}}').damaged == {"unreadable": 1}
+
+
+def test_a_line_of_the_log_that_nests_without_end_is_left_out(tmp_path: Path) -> None:
+    log = OrderLog(tmp_path / "feeds", "kite")
+    log.append({"order": 1}, datetime.now(UTC))
+    (file,) = (tmp_path / "feeds").iterdir()
+    with file.open("a") as lines:
+        lines.write('{"a":' * 5000 + "1" + "}" * 5000 + "\n")
+    log.append({"order": 2}, datetime.now(UTC))
+    assert [update["order"] for update in log.recent()] == [1, 2]
 
 
 def test_updates_of_the_last_days_are_booked_however_long_the_desk_was_off(tmp_path: Path) -> None:

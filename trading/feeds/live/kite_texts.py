@@ -13,6 +13,7 @@ def decode_text(message: str) -> Decoded:
     """Return the order update of a text; messages and errors to a person give no point, and a remark."""
     try:
         content = orjson.loads(message)
+        orjson.dumps(content)  # what nests deeper than this cannot be kept, nor shown
         kind, body = content["type"], content["data"]
     except (ValueError, KeyError, TypeError):
         return damaged_frame(UNREADABLE)

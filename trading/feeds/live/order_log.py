@@ -6,12 +6,13 @@ books the last days again.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
+
+import orjson
 
 from timeseries.spool import durable
 from trading.domain.chain import JSON
@@ -32,7 +33,7 @@ class OrderLog:
         descriptor = os.open(self._path(now), _APPEND, 0o600)
         try:
             # A kill may have cut the line before: it ends here, and is left out.
-            durable.write_all(descriptor, b"\n" + json.dumps(update).encode() + b"\n")
+            durable.write_all(descriptor, b"\n" + orjson.dumps(update) + b"\n")
             durable.sync(descriptor)
         finally:
             os.close(descriptor)
@@ -48,7 +49,7 @@ class OrderLog:
         for path in paths[-KEPT_DAYS:]:
             for line in path.read_bytes().splitlines():
                 try:
-                    update = json.loads(line)
+                    update = orjson.loads(line)
                 except ValueError:
                     continue
                 if isinstance(update, dict):
