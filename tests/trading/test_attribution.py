@@ -198,6 +198,22 @@ def test_the_report_tells_conditions_and_what_was_skipped(desk: DataManager) -> 
 
 
 @pytest.mark.ledger
+def test_a_signal_that_names_no_side_has_that_of_its_trade(desk: DataManager) -> None:
+    for trade_id, side, conditions in (
+        ("a", "SHORT", {"rsi": 80}),
+        ("b", "SHORT", {"side": "LONG"}),
+        ("c", "LONG", {}),
+    ):
+        desk.open_position(
+            trade_id, f"own {trade_id}", "RELIANCE", 1000, 1, AT, side=side, signal_conditions=conditions
+        )
+    desk.record_signal("own d", "RELIANCE", AT, {}, decision="SKIPPED")
+    moves = {row["strategy_id"]: row["mean_move"] for row in told("--minutes", "20")["signals"]}
+    expected = {"own a": -2, "own b": 2, "own c": 2, "own d": 2}
+    assert {name: moves[name] for name in expected} == pytest.approx(expected)
+
+
+@pytest.mark.ledger
 def test_it_answers_in_every_format_and_refuses_an_odd_span(desk: DataManager) -> None:
     for form in ("table", "csv", "html"):
         out = io.StringIO()

@@ -324,7 +324,9 @@ class SignalGroup(OfStrategy):
     reason: Annotated[str, Figure("text", "the reason that the signals gave")]
     signals: Annotated[int, Figure("signals", "how many there were")]
     with_ticks: Annotated[int, Figure("signals", "those after which ticks were seen")]
-    mean_move: Annotated[Ratio, Figure("percent", "mean move of the price in the signal's direction")]
+    mean_move: Annotated[
+        Ratio, Figure("percent", "mean move in the signal's direction: its condition `side`, else its trade's, else up")
+    ]
     mean_move_low: Annotated[Ratio, Figure("percent", "lower end of its 95 % interval", "Student 1908")]
     mean_move_high: Annotated[Ratio, Figure("percent", "upper end of its 95 % interval", "Student 1908")]
     share_up: Annotated[Ratio, Figure("percent", "signals after which the price moved in their direction")]

@@ -58,7 +58,7 @@ def signal_report(selection: Selection, reader: SignalTickReader, *, minutes: in
     ROW: strategy_id, condition, bucket, trades_with, expectancy_with, trades_without, expectancy_without, difference,
     difference_low, difference_high, p, p_adjusted. GROUP, by strategy, decision and reason: signals, with_ticks, and in
     percent of the price mean_move with its interval, share_up, mean_best and mean_worst of the next ``minutes``, in the
-    direction that the condition `side` names, else upwards.
+    direction that the condition `side` names, else in that of the trade that it led to, else upwards.
 
     Raises: StoreUnavailable.
     """
@@ -224,9 +224,9 @@ def _followed(
 
 
 def _sides(pks: Integers) -> dict[int, str]:
-    """Return the directions that signals name, by key."""
-    rows = Signal.objects.filter(pk__in=pks.tolist()).values_list("pk", KT("conditions__side"))
-    return {pk: side for pk, side in rows if side in (LONG, SHORT)}
+    """Return the directions of signals, by key: those that they name, else those of their trades."""
+    rows = Signal.objects.filter(pk__in=pks.tolist()).values_list("pk", KT("conditions__side"), "trade__side")
+    return {pk: named if named in (LONG, SHORT) else traded or UNKNOWN_SIDE for pk, named, traded in rows}
 
 
 def _day(micros: int) -> date:
