@@ -124,32 +124,36 @@ class TestAftermath:
     TIMES, PRICES = np.array([10, 20, 30, 40]), np.array([100.0, 110.0, 90.0, 105.0])
 
     def test_it_counts_from_the_price_at_the_signal_in_its_direction(self) -> None:
-        assert aftermath(self.TIMES, self.PRICES, 10, 40, "LONG") == Aftermath(
+        assert aftermath(self.TIMES, self.PRICES, 0, 10, 40, "LONG") == Aftermath(
             pytest.approx(5), pytest.approx(10), pytest.approx(-10)
         )
-        assert aftermath(self.TIMES, self.PRICES, 15, 30, "SHORT") == Aftermath(
+        assert aftermath(self.TIMES, self.PRICES, 0, 15, 30, "SHORT") == Aftermath(
             pytest.approx(10), pytest.approx(10), pytest.approx(-10)
         )
 
     def test_it_is_unknown_without_a_price_before_or_after(self) -> None:
-        assert aftermath(self.TIMES, self.PRICES, 9, 40, "LONG") is None
-        assert aftermath(self.TIMES, self.PRICES, 40, 90, "LONG") is None
+        assert aftermath(self.TIMES, self.PRICES, 0, 9, 40, "LONG") is None
+        assert aftermath(self.TIMES, self.PRICES, 0, 40, 90, "LONG") is None
+
+    def test_a_price_from_before_its_time_is_none(self) -> None:
+        assert aftermath(self.TIMES, self.PRICES, 20, 25, 90, "LONG") is not None
+        assert aftermath(self.TIMES, self.PRICES, 21, 25, 90, "LONG") is None
 
 
 ticks = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 10_000)), max_size=30)
 
 
-@given(ticks, st.integers(-5, 65), st.integers(1, 40), st.sampled_from(("LONG", "SHORT", "")))
+@given(ticks, st.integers(1, 70), st.integers(-5, 65), st.integers(1, 40), st.sampled_from(("LONG", "SHORT", "")))
 def test_what_followed_a_signal_is_what_a_plain_walk_over_its_ticks_finds(
-    seen: list[tuple[int, int]], at: int, span: int, side: str
+    seen: list[tuple[int, int]], age: int, at: int, span: int, side: str
 ) -> None:
     seen = sorted(seen, key=lambda tick: tick[0])
     times, prices = np.array([t for t, _ in seen], dtype=np.int64), np.array([p for _, p in seen], dtype=np.float64)
-    found = aftermath(times, prices, at, at + span, side)
+    found = aftermath(times, prices, at - age, at, at + span, side)
     before, after = None, []
     for time, price in seen:
         if time <= at:
-            before = price
+            before = price if time >= at - age else None
         elif time <= at + span:
             after.append(price)
     if before is None or not after:
@@ -211,6 +215,17 @@ def test_a_signal_that_names_no_side_has_that_of_its_trade(desk: DataManager) ->
     moves = {row["strategy_id"]: row["mean_move"] for row in told("--minutes", "20")["signals"]}
     expected = {"own a": -2, "own b": 2, "own c": 2, "own d": 2}
     assert {name: moves[name] for name in expected} == pytest.approx(expected)
+
+
+@pytest.mark.ledger
+def test_another_signal_of_the_day_lends_nobody_a_price_that_is_older_than_an_hour(desk: DataManager) -> None:
+    desk.process_tick("RELIANCE", {"ltp": 2000}, at=AT + 250 * MINUTE)
+    late = AT + 240 * MINUTE  # the last price before it is of two hours ago
+    desk.record_signal("late", "RELIANCE", late, {}, decision="SKIPPED")
+    desk.record_signal("early", "RELIANCE", AT + 60 * MINUTE, {}, decision="SKIPPED")
+    for options in ((), ("--strategy", "late", "--from", "2021-04-12", "--to", "2021-04-12")):
+        (row,) = (row for row in told(*options)["signals"] if row["strategy_id"] == "late")
+        assert (row["signals"], row["with_ticks"]) == (1, 0), options
 
 
 @pytest.mark.ledger

@@ -104,17 +104,15 @@ class Aftermath:
 
 
 def aftermath(
-    times: npt.NDArray[np.int64], prices: npt.NDArray[np.float64], at: int, until: int, side: str
+    times: npt.NDArray[np.int64], prices: npt.NDArray[np.float64], since: int, at: int, until: int, side: str
 ) -> Aftermath | None:
     """Return the aftermath of a signal from ticks ascending by time (ns UTC); a SHORT one gains where the price falls.
 
-    The price at the signal is the last one up to ``at``. None without one or where it is 0, and without a tick in
-    ``at < t <= until``.
+    The price at the signal is the last one in ``since <= t <= at``. None without one or where it is 0, and without a
+    tick in ``at < t <= until``.
     """
-    if not len(times):
-        return None
-    first, last = np.searchsorted(times, at, side="right"), np.searchsorted(times, until, side="right")
-    if first in (0, last):
+    first, last = np.searchsorted(times, (at, until), side="right")
+    if first in (0, last) or times[first - 1] < since:
         return None
     sign = -1.0 if side == SHORT else 1.0
     base = prices[first - 1]

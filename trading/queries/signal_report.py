@@ -43,7 +43,7 @@ ROW_BYTES, BYTES_MAX = 1_000, 16 * 2**20
 _kept_conditions: KeptAnswers[list[ConditionRow]] = KeptAnswers(BYTES_MAX, lambda rows: ROW_BYTES * (1 + len(rows)))
 MINUTE_US, DAY_US = 60 * 10**6, 86_400 * 10**6
 DAYS_MAX = 2**24  # since 1970
-PRICE_AGE_US = 60 * MINUTE_US  # of the last price before the first signal of a day
+PRICE_AGE_US = 60 * MINUTE_US  # of the last price before a signal: an older one is none
 
 
 class SignalTickReader(TickReader, Protocol):
@@ -218,7 +218,8 @@ def _followed(
         for place in places.tolist():
             at = int(signals.at[place])
             side = sides.get(int(signals.pks[place]), UNKNOWN_SIDE)
-            aftermath = attribution.aftermath(times, prices, at * 1000, (at + span) * 1000, side)
+            around = ((at - PRICE_AGE_US) * 1000, at * 1000, (at + span) * 1000)
+            aftermath = attribution.aftermath(times, prices, *around, side)
             if aftermath is not None:
                 yield int(signals.kinds.codes[place]), aftermath
 
