@@ -305,10 +305,10 @@ class ConditionRow(OfStrategy):
     """One bucket of one condition of a strategy's signals: its trades beside the strategy's others."""
 
     condition: Annotated[str, Figure("name", "the condition that signals recorded")]
-    bucket: Annotated[str, Figure("name", "yes or no, else the range of its values")]
+    bucket: Annotated[str, Figure("name", "yes of a truth, else the range of its values")]
     trades_with: Annotated[int, Figure("trades", "closed trades in the bucket")]
     expectancy_with: Annotated[Money, Figure("money a trade", "their mean P&L")]
-    trades_without: Annotated[int, Figure("trades", "the strategy's other closed trades with the condition")]
+    trades_without: Annotated[int, Figure("trades", "all other closed trades of the strategy")]
     expectancy_without: Annotated[Money, Figure("money a trade", "their mean P&L")]
     difference: Annotated[Money, Figure("money a trade", "mean with − mean without", "Welch 1947")]
     difference_low: Annotated[Money, Figure("money a trade", "lower end of its 95 % interval", "Welch 1947")]
