@@ -26,6 +26,7 @@ from trading.models import Alert
 from trading.notes.facts import notes_of_day
 from trading.notes.sending import raise_due_notes
 from trading.operations.close_position import close_position
+from trading.operations.create_account import create_account
 from trading.operations.open_position import open_position
 from trading.operations.set_limit import set_limit
 from trading.queries.accounts import get_account
@@ -155,6 +156,33 @@ def test_open_trades_are_told_before_their_own_session_ends_and_the_last_one_set
     assert told(at(day, "23:40")) == ["NOT FLAT, 1 open: account main, 2025-10-22."]
     assert Alert.objects.latest("pk").kind == Alert.Kind.NOT_FLAT
     assert "/days/2025-10-22/?account=main" in Alert.objects.latest("pk").text
+
+
+@pytest.mark.ledger
+def test_a_session_that_ends_around_midnight_at_the_desk_settles_at_its_last_prices() -> None:
+    day = date(2025, 11, 10)  # MCX closes at 23:55 in New York's winter
+    create_account(
+        "ny", book="live", currency="USD", zone="America/New_York", capital=1000, capital_date=FIRST, by="test"
+    )
+    opened = at(day, "20:00")
+    open_position("main", "gold", "orb", "MCX:GOLD", entry_price=100, quantity=10, entry_time=opened)
+    open_position("ny", "index", "orb", "CME:ES", entry_price=100, quantity=10, entry_time=opened)
+    with DataManager(source="feed") as dm:
+        dm.process_tick("MCX:GOLD", {"ltp": 98.5}, at=at(day, "23:50"))
+    with DataManager(source="far feed", account="ny") as dm:
+        dm.process_tick("CME:ES", {"ltp": 101}, at=at(day, "23:50"))
+    after = day + timedelta(days=1)
+    for account, clock, line in (
+        ("main", "00:05", "MCX:GOLD LONG 10 (orb gold): -15.00"),
+        ("ny", "03:40", "CME:ES LONG 10 (orb index): 10.00"),
+    ):
+        told(at(after, clock))
+        assert line in Alert.objects.get(key=f"note {account} {day} flat").text
+    close_position("main", "gold", "orb", "MCX:GOLD", exit_price=99, exit_time=at(after, "10:00"))
+    output = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("day_note", "--kind", "flat", "--day", str(day), stdout=output)
+    assert "MCX:GOLD LONG 10 (orb gold): P&L not known" in output.getvalue()  # long past: as the day ended
 
 
 @pytest.mark.ledger

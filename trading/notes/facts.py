@@ -32,7 +32,7 @@ from trading.queries.daily_summary import build_daily_summary
 from trading.queries.excursion_report import gaps_of
 from trading.queries.exposure import Market
 from trading.queries.limits import limits_in_force, measured_limits
-from trading.queries.period import account_date, desk_date, desk_zone
+from trading.queries.period import account_date, desk_zone
 from trading.queries.positions_then import open_at_end_of
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.trades import OPEN, VOID
@@ -103,7 +103,7 @@ def note_of(
         }
         positions = _open(account, last_ticks, markets)
         return closing_note(desk, note.closes_at, positions, now=now) if positions else None
-    return flat_note(desk, note.day, _flat_facts(account, note.day, last_ticks, now))
+    return flat_note(desk, note.day, _flat_facts(account, note, last_ticks, now))
 
 
 def _sessions(markets: frozenset[Market], day: date) -> list[DaySession]:
@@ -161,16 +161,19 @@ def _ready_facts(
     )
 
 
-def _flat_facts(account: Account, day: date, last_ticks: LastTicks, now: datetime) -> FlatFacts:
+def _flat_facts(account: Account, note: DueNote, last_ticks: LastTicks, now: datetime) -> FlatFacts:
+    """Return what a *flat* note says. What is open is what is open now, at its last prices, until the next session is
+    near, whichever date it is at the desk by then: after it, what was open when the day ended."""
+    day = note.day
     summary = build_daily_summary(account, day, now=now)
     closes = Realisation.objects.filter(account=account, day=day, closes=True)
     closed = closes.values_list("trade__trade_id", "trade__realised_pnl", "trade__charges")
     zone = desk_zone()
     without_stop = Trade.objects.filter(account=account, pk__in=closes.values("trade"), initial_stop_price=None)
     return FlatFacts(
-        positions=[position for _, position in open_at_end_of(account, day)]
-        if day < desk_date(now)
-        else _open(account, last_ticks),
+        positions=_open(account, last_ticks)
+        if now < note.until
+        else [position for _, position in open_at_end_of(account, day)],
         pnl_by_strategy={str(row["strategy_id"]): row["total_pnl"] for row in summary["strategies"]},
         total_pnl=summary["total"]["total_pnl"],
         closed=[(trade_id, pnl - (charges or 0)) for trade_id, pnl, charges in closed],
