@@ -188,6 +188,14 @@ class TestMessages:
         self.due([Notice(Alert.Kind.FAULT, "fault:later", "It is degraded.")], before)
         assert self.send(before) is not None
 
+    def test_a_figure_is_told_whole_or_not_at_all(self) -> None:
+        for characters in range(60, 120):
+            text = f"SHORT NIFTY closed, {'a' * characters}: −₹10,000.00 (charges ₹3.00)."
+            row = AlertDelivery(alert=Alert(kind=Alert.Kind.TRADE, text=text, first_seen_at=AT))
+            line = request_of([row, row], "json://x")["body"].splitlines()[0].split(" · ")[1]
+            assert len(line) <= 120
+            assert line == text or (line.endswith(" …") and text.startswith(line.removesuffix("…")))
+
     def test_a_long_text_is_cut_and_the_alerts_name_never(self) -> None:
         (row,) = self.due(faults(1, "A line of a note of which there are many. \n" * 300))
         body = request_of([row], "json://x")["body"]

@@ -17,6 +17,7 @@ MESSAGES_MAX, WITHIN = 20, timedelta(minutes=10)  # to one channel
 FLOODED_EVERY = timedelta(minutes=1)  # beyond them one, so that a fault waits for no more than this behind a flood
 PATIENT_MAX = 10  # of them: what can wait leaves room for what cannot
 TOGETHER_MAX = 50  # alerts in one message
+LINE_CHARACTERS_MAX = 120  # of the text of one of them
 BODY_CHARACTERS_MAX = 3000  # Telegram takes 4,096
 SEVERITIES = {
     Alert.Kind.FAULT: "failure",
@@ -91,13 +92,21 @@ def _body(delivery: AlertDelivery) -> str:
         lines.append(alert.cure)
     text, end = "\n".join(lines), f"\nSince {began}. {settings.VELOX_SITE_URL}/alerts/\n{_name(delivery)}"
     room = BODY_CHARACTERS_MAX - len(end)  # the name is what tells a message that came twice
-    return (text if len(text) <= room else f"{text[: room - 1]}…") + end
+    return _shortened(text, room) + end
 
 
 def _line(delivery: AlertDelivery) -> str:
     """Return what a message of several alerts tells of one of them."""
-    first_line = delivery.alert.text.partition("\n")[0][:120]
+    first_line = _shortened(delivery.alert.text.partition("\n")[0], LINE_CHARACTERS_MAX)
     return f"{_title(delivery).removeprefix('VELOX: ')} · {first_line} · {_name(delivery)}"
+
+
+def _shortened(text: str, characters_max: int) -> str:
+    """Return a text of at most so many characters, cut between words: half of a figure is another figure."""
+    if len(text) <= characters_max:
+        return text
+    words = text[: characters_max - 1].rsplit(maxsplit=1)
+    return f"{words[0]} …" if len(words) > 1 else f"{text[: characters_max - 1]}…"
 
 
 def _name(delivery: AlertDelivery) -> str:
