@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import Enum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ _SERIAL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - a sheet's days have no 
 _SERIAL_DAYS = (20_000, 80_000)
 _TEXT_LENGTH_MAX = 80
 _DIGITS_KEPT_BY_SHEETS = 15
+_DOUBLE = Context(prec=15)  # the digits that a double keeps of any decimal
 _BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f\ufeff", " "))
 _EMPTY = ("", "-", "--")
 _SIDES = {"BUY": "BUY", "B": "BUY", "SELL": "SELL", "S": "SELL"}
@@ -122,7 +123,8 @@ def identifier(cell: PlacedCell) -> str | None:
 
 
 def number(cell: PlacedCell, style: DecimalStyle = DecimalStyle.POINT, *, marks: tuple[str, ...] = ()) -> Decimal:
-    """Return a cell's exact number, its sign by minus before or behind, or by brackets.
+    """Return a cell's exact number, its sign by minus before or behind, or by brackets; a double's is without the noise
+    of binary arithmetic: 9.459999999999999 is 9.46.
 
     ``marks`` are the currency's marks that may stand before or behind it. Raises: UnreadableCell, also where the cell
     is empty.
@@ -130,11 +132,13 @@ def number(cell: PlacedCell, style: DecimalStyle = DecimalStyle.POINT, *, marks:
     content = cell.content
     if isinstance(content, bool):
         raise cell.refused("no number")
-    if isinstance(content, int | float):
+    if isinstance(content, int):
+        return Decimal(content)
+    if isinstance(content, float):
         exact = Decimal(repr(content))
         if not exact.is_finite():
             raise cell.refused("no number")
-        return exact
+        return _DOUBLE.plus(exact)
     if not isinstance(content, str):
         raise cell.refused("no number")
     exact_text = _exact(text(cell), style, marks)

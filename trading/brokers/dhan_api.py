@@ -12,7 +12,7 @@ from dataclasses import replace
 from trading.brokers import cells
 from trading.brokers.contracts import EQUITY_EXCHANGES, named, segment_of_contract
 from trading.brokers.document import Document
-from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.objects import ObjectLine, has_fields, object_lines
 from trading.brokers.packed_fills import packed_fills
 from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.values import Broker, FillLine, Head, InstrumentName, Segment, Statement
@@ -91,16 +91,14 @@ def _fill(line: ObjectLine) -> FillLine:
         segment=Segment.EQUITY if is_share else segment_of_contract(exchange, is_option=is_option),
         side=cells.side(line["transactionType"]),
         quantity=cells.above_zero(line["tradedQuantity"]),
-        price=cells.above_zero(double(line["tradedPrice"])),
+        price=cells.above_zero(line["tradedPrice"]),
         day=at.date(),
         at=at,
         currency="INR",
         fill_id=fill_id,
         order_id=cells.identifier(line["orderId"]),
         product=_PRODUCTS.get(cells.text(line["productType"])),
-        charges={
-            head: cells.number(double(line[name])) for name, head in heads.items() if not cells.is_blank(line[name])
-        },
+        charges={head: cells.number(line[name]) for name, head in heads.items() if not cells.is_blank(line[name])},
     )
 
 
@@ -115,7 +113,7 @@ def _name(line: ObjectLine, exchange: str) -> InstrumentName:
     if underlying is None or cells.is_blank(line["drvExpiryDate"]):
         return InstrumentName(exchange, None, isin, title or None, code)
     right = _RIGHTS.get(cells.text(line["drvOptionType"]))
-    strike = cells.number(double(line["drvStrikePrice"])) if right else None
+    strike = cells.number(line["drvStrikePrice"]) if right else None
     words = in_words(underlying["name"], cells.day(line["drvExpiryDate"], *_DAY_STYLES), strike, right)
     listed = words is not None and exchange in ("NFO", "BFO")
     return InstrumentName(exchange, symbol_of(words) if words and listed else None, isin, title or None, code)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from trading.brokers import cells
 from trading.brokers.dhan_totals import BALANCES
 from trading.brokers.document import Document
-from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.objects import ObjectLine, has_fields, object_lines
 from trading.brokers.reading import read_rows
 from trading.brokers.values import BillLine, Broker, Remark, Statement
 
@@ -51,7 +51,7 @@ def _posting(line: ObjectLine) -> BillLine | Remark:
     narration = cells.text(line["narration"]) or cells.text(line["voucherdesc"])
     if narration.casefold() in BALANCES:
         return Remark(line.place, "balance_row", f"{narration}, no posting.")
-    credit, debit = cells.money_or_none(double(line["credit"])), cells.money_or_none(double(line["debit"]))
+    credit, debit = cells.money_or_none(line["credit"]), cells.money_or_none(line["debit"])
     if credit is None and debit is None:
         raise line["credit"].refused("and so is 'debit'")
     return BillLine(
@@ -59,6 +59,6 @@ def _posting(line: ObjectLine) -> BillLine | Remark:
         day=cells.day(line["voucherdate"], "%b %d, %Y"),
         text=narration,
         amount=(credit or Decimal(0)) - (debit or Decimal(0)),
-        balance=cells.money_or_none(double(line["runbal"])),
+        balance=cells.money_or_none(line["runbal"]),
         voucher=cells.identifier(line["vouchernumber"]),
     )

@@ -10,7 +10,7 @@ from decimal import Decimal
 from trading.brokers import cells
 from trading.brokers.contracts import exchange_of, named
 from trading.brokers.document import Document
-from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.objects import ObjectLine, has_fields, object_lines
 from trading.brokers.reading import RefusedRow, read_rows
 from trading.brokers.values import Broker, EstimateLine, Head, Statement
 
@@ -58,17 +58,17 @@ def _estimate(line: ObjectLine) -> EstimateLine:
     tax = _TAXES.get(cells.text(charges["transaction_tax_type"]).lower())
     if exchange is None or (tax is None and cells.number_or_none(charges["transaction_tax"])):
         raise RefusedRow("unknown_charges", f"{symbol} has an exchange or a transaction tax that is not known.")
-    amounts = {head: cells.number(double(charges[name])) for name, head in _HEADS.items()}
-    amounts[Head.GST] = cells.number(double(charges.inside("gst")["total"]))
+    amounts = {head: cells.number(charges[name]) for name, head in _HEADS.items()}
+    amounts[Head.GST] = cells.number(charges.inside("gst")["total"])
     if tax is not None:
-        amounts[tax] = cells.number(double(charges["transaction_tax"]))
+        amounts[tax] = cells.number(charges["transaction_tax"])
     is_side_told = not cells.is_blank(line["transaction_type"])
     return EstimateLine(
         place=line.place,
         instrument=named(symbol, exchange),
         charges=amounts,
-        total=cells.number(double(charges["total"])),
+        total=cells.number(charges["total"]),
         side=cells.side(line["transaction_type"]) if is_side_told else None,
         quantity=cells.number_or_none(line["quantity"]),
-        price=cells.number_or_none(double(line["price"])),
+        price=cells.number_or_none(line["price"]),
     )

@@ -12,7 +12,7 @@ from trading.brokers import cells
 from trading.brokers.contracts import exchange_of, named, segment_of
 from trading.brokers.document import Document
 from trading.brokers.kite_trades import PRODUCTS, TIME_STYLE
-from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.objects import ObjectLine, has_fields, object_lines
 from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.values import Broker, FillKind, FillLine, Remark, Statement
 
@@ -86,7 +86,7 @@ def filled_so_far(line: ObjectLine) -> FillLine | Remark:
         segment=segment_of(exchange, symbol),
         side=cells.side(line["transaction_type"]),
         quantity=cells.above_zero(line["filled_quantity"]),
-        price=cells.above_zero(double(line["average_price"])),
+        price=cells.above_zero(line["average_price"]),
         day=at.date(),
         at=at,
         currency="INR",

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Context
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, number
+from trading.brokers.cells import PlacedCell, UnreadableCell
 from trading.brokers.document import CellValue, Document
 from trading.brokers.tables import UnknownColumns
 from trading.brokers.values import Place
 from trading.domain.chain import JSON
 from trading.errors import UnreadableFile
 
-_DOUBLE = Context(prec=15)  # the digits that a double keeps of any decimal
 _WHOLE_MAX = 10**15
 _NO_VALUE = ("NA", "")
 
@@ -87,11 +85,3 @@ def object_lines(document: Document, required: Collection[str], optional: Collec
             raise UnknownColumns.of(f"{document.name}, object {index}", "fields", fresh, missing, len(required))
         lines.append(ObjectLine(Place(document.name, "", index), fields))
     return lines
-
-
-def double(cell: PlacedCell) -> PlacedCell:
-    """Return a cell without the noise of binary arithmetic: 0.011372219999999999 is 0.01137222."""
-    if isinstance(cell.content, float):
-        exact = _DOUBLE.plus(number(cell)).normalize()
-        return PlacedCell(f"{exact:f}", cell.column, cell.place)
-    return cell

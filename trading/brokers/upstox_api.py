@@ -5,7 +5,7 @@ from __future__ import annotations
 from trading.brokers import cells
 from trading.brokers.contracts import exchange_of, named, named_in_words, segment_of
 from trading.brokers.document import Document
-from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.objects import ObjectLine, has_fields, object_lines
 from trading.brokers.packed_fills import packed_fills
 from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.values import Broker, FillLine, InstrumentName, Statement
@@ -57,7 +57,7 @@ def _fill(line: ObjectLine) -> FillLine:
         segment=segment_of(exchange, instrument.symbol or ""),
         side=cells.side(line["transaction_type"]),
         quantity=cells.above_zero(line["quantity"]),
-        price=cells.above_zero(double(line["average_price"])),
+        price=cells.above_zero(line["average_price"]),
         day=at.date(),
         at=at,
         currency="INR",

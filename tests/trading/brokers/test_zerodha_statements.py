@@ -81,6 +81,18 @@ class TestConsole:
         }  # fmt: skip
         assert statement.contradictions == ()
 
+    def test_amounts_and_totals_are_without_the_noise_of_binary_arithmetic(self) -> None:
+        heads = [(name, 9.459999999999999 if amount == 9.46 else amount) for name, amount in HEADS]
+        rows = [
+            ("P&L Statement for Equity from 2026-04-01 to 2026-06-30",),
+            ("Charges", 117.55000000000003),
+            *heads,
+            COLUMNS,
+        ]
+        statement = zerodha_pnl.read(sheet_document(("Equity", [*rows, *ROWS])))
+        assert Decimal("9.46") in {charge.amount for charge in statement.charges}
+        assert statement.stated["charges"] == Decimal("117.55") and statement.contradictions == ()
+
     def test_totals_that_disagree_are_named(self) -> None:
         assert zerodha_pnl.read(console(charges=200.0)).contradictions == ("charges",)
         assert zerodha_pnl.read(console(realised=-39.24)).contradictions == ("realised_pnl",)
