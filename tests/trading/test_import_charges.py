@@ -50,6 +50,11 @@ def test_rows_of_a_day_segment_and_head_are_added_up() -> None:
     assert stated(NOTE, with_charges(*rows)) == []
 
 
+def test_sums_are_rounded_to_what_the_ledger_holds() -> None:
+    rows = (charge(Head.STT, "0.361764975"), charge(Head.STT, "1"), charge(Head.GST, "-0.000000006"))
+    assert stated(FILE, with_charges(*rows)) == [("equity", "gst", "-1E-8"), ("equity", "stt", "1.36176498")]
+
+
 def test_what_the_rows_of_fills_state_joins_the_lines() -> None:
     fills = [line("1", "BUY", 5, charges={Head.STT: Decimal(3)}), line("2", "SELL", 5, charges={Head.STT: Decimal(4)})]
     told = with_charges(charge(Head.BROKERAGE, "20"), fills=fills)

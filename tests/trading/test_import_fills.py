@@ -138,6 +138,17 @@ def test_equal_fills_without_ids_are_as_many_as_the_file_has() -> None:
     assert Fill.objects.count() == 3
 
 
+def test_charges_finer_than_the_ledger_are_rounded_half_even_and_the_same_again_is_known() -> None:
+    amounts = ("0.361764979", "0.000000015", "-0.000000025")
+    fills = [
+        future(str(number), "BUY", 1, charges={Head.BROKERAGE: Decimal(text)}) for number, text in enumerate(amounts)
+    ]
+    for count in (3, 0):
+        outcome = imported(*fills)
+        assert (outcome.fills, outcome.findings) == (count, [])
+    assert Trade.objects.get().charges == Decimal("0.36176498")
+
+
 def test_other_charges_of_a_fill_that_is_known_are_told() -> None:
     first, later = (future("1", "BUY", 10, charges={Head.BROKERAGE: Decimal(amount)}) for amount in (1, 2))
     imported(first)

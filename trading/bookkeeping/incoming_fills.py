@@ -177,7 +177,7 @@ def _reported(line: FillLine, broker: str, symbol: str, key: str, place: int) ->
         order_id=line.order_id,
         position=place,
         is_cash=line.segment is Segment.EQUITY,
-        charges=None if charges is None else to_units(charges),
+        charges=None if charges is None else to_units(round(charges, 8)),
     )
 
 

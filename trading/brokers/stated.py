@@ -19,6 +19,7 @@ def charge_statements(statement: Statement, source: ChargeSource) -> list[Charge
     cannot be brought to fills without guessing: a file's amounts of an untold segment (some mean futures and options by
     that, some everything), a note's beside amounts of segments, and those of one contract over several days. Where an
     exchange's charge stands without IPFT beside it, that is in it: it is stated as 0, so that nobody adds it again.
+    Sums are rounded half-even at the 8th decimal.
     """
     is_note = source == ChargeSource.NOTE
     sums: dict[_Key, Decimal] = defaultdict(Decimal)
@@ -33,6 +34,7 @@ def charge_statements(statement: Statement, source: ChargeSource) -> list[Charge
     for day, last_day, segment, head in [*sums]:
         if head is Head.EXCHANGE:
             sums[day, last_day, segment, Head.IPFT] += 0
+    sums = {key: amount if amount == round(amount, 8) else round(amount, 8) for key, amount in sums.items()}
     apart = {(day, last_day, head) for day, last_day, segment, head in sums if segment}
     return [
         ChargeStatement(day=day, last_day=last_day, segment=segment, head=head, amount=amount, source=source)
