@@ -152,22 +152,41 @@ def test_a_link_leads_to_its_file_and_what_is_no_file_is_written_to_and_stays(tm
 
 
 @pytest.mark.parametrize(
-    ("more", "line"),
+    ("command", "more", "line"),
     [
-        ({}, "No space left on device. Look at the disk"),
-        ({"VELOX_TIME_ZONE": "Nowhere"}, "VELOX_TIME_ZONE is 'Nowhere': expected a zone of the tz database"),
+        ("charge_schedule", {}, "No space left on device. Look at the disk"),
+        ("spool", {}, "No space left on device. Look at the disk"),
+        ("help", {}, "No space left on device. Look at the disk"),
+        (
+            "charge_schedule",
+            {"VELOX_TIME_ZONE": "Nowhere"},
+            "VELOX_TIME_ZONE is 'Nowhere': expected a zone of the tz database",
+        ),
     ],
-    ids=["full-disk", "odd-setting"],
+    ids=["full-disk", "full-disk-spool", "full-disk-help", "odd-setting"],
 )
 def test_what_keeps_a_command_from_answering_is_exit_2_and_one_line(
-    more: dict[str, str], line: str, tmp_path: Path
+    command: str, more: dict[str, str], line: str, tmp_path: Path
 ) -> None:
     """1 would tell of findings: `verify_ledger > file` on a full disk, or a timer whose settings are wrong."""
     environment = {**os.environ, "VELOX_DATA_DIR": str(tmp_path / "data"), **more}
     environment.pop("PYTHONUNBUFFERED", None)
     with open("/dev/full", "wb") as full:
         ended = subprocess.run(
-            [sys.executable, "-m", "velox_site", "charge_schedule"],
+            [sys.executable, "-m", "velox_site", command],
             cwd=ROOT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert (ended.returncode, line in ended.stderr, ended.stderr.count("\n")) == (2, True, 1)
+
+
+@pytest.mark.parametrize("command", ["charge_schedule", "spool", "help"])
+def test_an_answer_that_nobody_reads_any_more_is_exit_2_and_one_line(command: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {**os.environ, "VELOX_DATA_DIR": str(tmp_path / "data")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "velox_site", command],
+        cwd=ROOT, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (ended.returncode, ended.stderr.removeprefix("CommandError: ")) == (2, "Nobody reads the answer any more.\n")

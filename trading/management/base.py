@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from trading.errors import InvalidValue, VeloxError
+from trading.management.files import ending_of
 from trading.management.output import emit
 from trading.management.progress_bars import PATIENCE_SECONDS, progress_bars
 from trading.management.report import Report
@@ -57,12 +58,8 @@ class VeloxCommand(BaseCommand, ABC):
             raise CommandError(str(error), returncode=2) from error
         except DatabaseError as error:
             raise CommandError(f"the ledger cannot answer: {meaning(error)}", returncode=2) from error
-        except BrokenPipeError as error:
-            raise CommandError("Nobody reads the answer any more.", returncode=2) from error
         except OSError as error:
-            where = f" ({error.filename})" if error.filename else ""
-            hint = "Look at the disk, and at the owner and mode of what is written."
-            raise CommandError(f"{error.strerror or error}{where}. {hint}", returncode=2) from error
+            raise CommandError(ending_of(error), returncode=2) from error
         if not is_fine:
             sys.exit(1)
 

@@ -19,6 +19,14 @@ class OutputFailed(VeloxError):
     code = "output_failed"
 
 
+def ending_of(error: OSError) -> str:
+    """Return the sentence with which a command ends that the system refused to read or write for."""
+    if isinstance(error, BrokenPipeError):
+        return "Nobody reads the answer any more."
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}. Look at the disk, and at the owner and mode of what is written."
+
+
 def read_text(path: str | Path, *, field: str) -> str:
     """Return the text of a file; ``field`` is the argument that named it.
 
