@@ -54,6 +54,13 @@ def test_an_account_sees_its_own_alerts_and_the_whole_desks(client: Client) -> N
     assert [row["account"] for row in answer("--account", "paper", "--kind", "not_flat")["alerts"]] == ["paper"]
 
 
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_no_alert_at_all_cannot_be_asked_for(limit: str) -> None:
+    with pytest.raises(CommandError, match=f"limit is {limit}") as refused:
+        answer("--limit", limit)
+    assert refused.value.returncode == 2
+
+
 def test_nobody_reads_an_address_back(client: Client) -> None:
     page_desk.alerts()
     client.force_login(page_desk.member("asha"))

@@ -206,6 +206,13 @@ def test_a_demo_day_is_the_last_completed_session_and_stays(tmp_path):
     assert [edge.astimezone(KOLKATA).strftime("%H:%M") for edge in (day.opens_at, day.closes_at)] == ["09:15", "15:30"]
 
 
+@pytest.mark.parametrize("sessions", [0, -1])
+def test_a_demo_of_no_session_is_refused_and_leaves_no_folder(sessions, tmp_path):
+    with pytest.raises(InvalidValue, match=f"sessions is {sessions}"):
+        demo.prepare_folder(tmp_path / "demo", now=datetime(2026, 11, 20, tzinfo=UTC), sessions=sessions)
+    assert not (tmp_path / "demo").exists()
+
+
 def test_during_the_session_the_demo_day_is_the_one_before(tmp_path):
     demo.prepare_folder(tmp_path, now=datetime(2026, 11, 20, 9, 59, tzinfo=UTC))
     assert demo.read_day(tmp_path).day == date(2026, 11, 19)

@@ -13,6 +13,7 @@ from django.conf import settings
 from trading.alerts.channels import all_channels
 from trading.alerts.trial import send_test
 from trading.domain.alert_address import first_refusal
+from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
@@ -73,7 +74,9 @@ class Command(VeloxCommand):
             refused = _refused()
             self.emit(_channels(refused))
             return not (channels and refused)
-        rows = ask(lambda: alert_rows(get_account(account), kind=kind, limit=max(0, limit)))
+        if limit < 1:
+            raise InvalidValue(f"limit is {limit}.", field="limit", hint="Give at least 1.")
+        rows = ask(lambda: alert_rows(get_account(account), kind=kind, limit=limit))
         cells = [_cells(row) for row in rows]
         notes = [] if rows else ["Nothing was told yet."]
         table = Table("Alerts", COLUMNS, cells)

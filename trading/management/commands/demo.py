@@ -133,8 +133,10 @@ def _look(folder: Path) -> None:
 def prepare_folder(folder: Path, *, now: datetime, sessions: int = SESSIONS) -> None:
     """Mark a new folder as a demo's with its session, the last completed one, and a password; an old one stays.
 
-    Raises: InvalidValue, for the folder of a real desk.
+    Raises: InvalidValue, for the folder of a real desk, and for less than one session.
     """
+    if sessions < 1:
+        raise InvalidValue(f"sessions is {sessions}.", field="sessions", hint="Give at least 1: the day itself.")
     if (folder / MARKER).exists():
         return
     if (folder / "ledger.sqlite3").exists():
