@@ -89,6 +89,11 @@ class TestCommand:
         assert len(out.getvalue().splitlines()) == 3
         assert "4 lines could not be read" in err.getvalue()
 
+    def test_where_no_line_is_wanted_that_is_said_beside_an_empty_answer(self, told: Path) -> None:
+        err = io.StringIO()
+        call_command("logs", logger="nothing", stderr=err)
+        assert err.getvalue() == f"No line of {told} is what was asked for.\n"
+
     def test_what_is_no_time_is_refused(self, told: Path) -> None:
         with pytest.raises(CommandError) as refused:
             said(since="soon")

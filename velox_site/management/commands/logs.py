@@ -46,21 +46,25 @@ class Command(VeloxCommand):
         account: str | None,
         follow: bool,
     ) -> bool:
-        """Write the lines that are wanted; tell on stderr how many could not be read."""
+        """Write the lines that are wanted; tell on stderr where there is none, and how many could not be read."""
         now, zone = datetime.now(UTC), ZoneInfo(settings.TIME_ZONE)
         from_instant = None if since is None else parse_since(since, now, zone)
         wanted = Filter(trade_id=trade, logger=logger, level=level, since=from_instant, account=account)
         reader = LogReader(settings.LOG_DIR, wanted)
+        is_empty = True
         try:
             for line in reader.follow() if follow else reader.lines():
                 if self.form == "json":
                     self.stdout.write(as_json(line).decode(), ending="")
                 else:
                     self.stdout.write(in_colour(line, zone) if self.is_coloured else as_text(line, zone), ending="")
+                is_empty = False
                 if follow:
                     self.stdout.flush()
         except (KeyboardInterrupt, BrokenPipeError):
             pass
+        if is_empty and not follow:
+            self.say(f"No line of {settings.LOG_DIR} is what was asked for.")
         if reader.unreadable:
             self.say(f"{reader.unreadable} lines could not be read.")
         return True
