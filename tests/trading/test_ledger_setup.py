@@ -193,8 +193,9 @@ class TestVersions:
         call_command("migrate", "trading", "0001", plan=True, verbosity=0)
         with pytest.raises(SystemExit):
             call_command("migrate", check_unapplied=True, verbosity=0)
-        with pytest.raises(CommandError, match="Cannot find a migration"):
+        with pytest.raises(CommandError, match="Cannot find a migration") as ended:
             call_command("migrate", "trading", "none", verbosity=0)
+        assert ended.value.returncode == 2
         assert not (data_dir / "backups").exists()
 
     def test_a_fresh_ledger_is_not_backed_up_and_may_stop_on_the_way(

@@ -32,8 +32,12 @@ class Command(migrate.Command):
         parser.add_argument("--no-backup", action="store_true", help="the ledger was backed up some other way")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        with in_turn(self.stderr.write):  # Django's checks ask the ledger as well
-            return super().execute(*args, **options)
+        try:
+            with in_turn(self.stderr.write):  # Django's checks ask the ledger as well
+                return super().execute(*args, **options)
+        except CommandError as error:
+            error.returncode = 2  # Django's own has 1, which means findings: what `--check` found ends otherwise
+            raise
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["database"] == DEFAULT_DB_ALIAS:
