@@ -180,7 +180,9 @@ class _Foreign(logging.Handler):
         """Write a record to the sinks, masked as our own events are."""
         try:
             context = {name: field for name, field in record.__dict__.items() if name not in _STANDARD}
-            if record.exc_info:
+            if record.exc_info and getattr(record, "status_code", 500) < 500:  # refused: no code of ours is at fault
+                context["error"] = str(record.exc_info[1])
+            elif record.exc_info:
                 context["exc_info"] = record.exc_info
                 _tell_exception(context)
             mask(context)

@@ -98,6 +98,17 @@ class TestShape:
         [found] = kept(folder)
         assert (found["logger"], found["message"], found["context"]) == ("some.package", "three of 4", {"host": "x"})
 
+    def test_a_refused_request_is_one_line_and_a_fault_of_ours_has_its_traceback(self, folder: Path) -> None:
+        request = logging.getLogger("django.request")
+        for status in (403, 500):
+            try:
+                raise PermissionError("not yours")
+            except PermissionError as error:
+                request.error("Status %d", status, extra={"status_code": status}, exc_info=error)
+        refused, faulty = (found["context"] for found in kept(folder))
+        assert refused == {"status_code": 403, "error": "not yours"}
+        assert "not yours" in faulty["exception"]["traceback"]
+
     def test_another_packages_own_structlog_lines_are_kept_from_warning_on(self, folder: Path) -> None:
         structlog.get_logger("django_structlog.middlewares.request").info("request_started")
         structlog.get_logger("django_structlog.middlewares.request").warning("request_failed")
