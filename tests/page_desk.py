@@ -220,6 +220,15 @@ def alerts() -> None:
             settle_deliveries(keys, error=error, now=OPENING + number * minute)
 
 
+def feed_gap() -> None:
+    """Keep a gap of a symbol with a long name."""
+    from trading.models import Account, FeedGap
+
+    at, main = OPENING + timedelta(hours=2), Account.objects.get(code="main")
+    name = "NFO:BANKNIFTY24MAR47500CE"
+    FeedGap.objects.create(account=main, symbol=name, day=DAY.date(), starts_at=at, ends_at=at + timedelta(minutes=15))
+
+
 def lab() -> None:
     """Keep what commands of the lab told: a search, a backtest, other stops, a gap, and the card of a model."""
     import json
@@ -250,6 +259,7 @@ def fill() -> None:
     ticks()
     reviewed("T3")
     breaks()
+    feed_gap()
     lab()
 
 
