@@ -149,6 +149,18 @@ def test_every_page_fits_keeps_nobody_out_and_nothing_complains(asha: Browser) -
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.parametrize("address", ["/trades/3/", "/trades/3/log/", "/days/2024-03-15/", "/strategies/1/?days=all"])
+def test_a_long_id_goes_on_in_the_next_line(address: str, asha: Browser) -> None:
+    """An id may have 128 bytes, a symbol 64, and neither has a space."""
+    asha.show(NARROW)
+    asha.open(address)
+    asha.driver.execute_script(
+        "document.querySelectorAll('main :is(h1, p, dd, .tile .exact, .parts .symbol)')"
+        ".forEach((text) => text.append('W'.repeat(64)))"
+    )
+    assert asha.overflow() <= 0
+
+
 def test_axe_objects_to_what_keeps_people_out(asha: Browser) -> None:
     asha.open("/system/")
     asha.driver.execute_script(
