@@ -339,7 +339,7 @@ def nobody_follows(room: Room) -> datetime:
 
 @makes("hot/cache_unreachable")
 def redis_hangs(room: Room) -> None:
-    use(room.redis.url, room.settings)
+    use(room.redis.url, room.settings, is_patient=False)
     room.stack.enter_context(room.redis.frozen())
 
 

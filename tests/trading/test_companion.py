@@ -365,8 +365,11 @@ class TestHotCopy:
             (Companion() if was_killed else companion)._copy()
         assert cache.newest("tick", "main", "TCS")["close"] == 2
 
-    def test_what_the_cache_did_not_take_comes_again(self, copying: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_the_cache_did_not_take_comes_again(
+        self, copying: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         companion, server = copying
+        use(server.url, settings, is_patient=False)
         monkeypatch.setattr(breakers, "AWAY_SECONDS", 0.0)
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})

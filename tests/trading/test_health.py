@@ -263,7 +263,7 @@ class TestOthers:
     ) -> None:
         monkeypatch.setattr(cache, "breaker", Breaker())
         with redis_server(tmp_path) as server:
-            use(server.url, settings)
+            use(server.url, settings, is_patient=False)
             assert part("hot") == ("ok", "")
             with server.frozen():
                 assert part("hot") == ("degraded", "cache_unreachable")

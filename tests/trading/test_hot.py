@@ -99,6 +99,12 @@ class TestNonsense:
 
 
 class TestFaults:
+    @pytest.fixture
+    def shared(self, shared: RedisServer, settings: Any) -> RedisServer:
+        """One that has no more time to answer than at a desk."""
+        use(shared.url, settings, is_patient=False)
+        return shared
+
     def test_a_hung_redis_costs_three_time_outs_and_then_nothing(self, shared: RedisServer) -> None:
         cache.put_newest("tick", {TICK: tick(1, 1)})
         with shared.frozen():

@@ -79,7 +79,7 @@ def test_a_key_of_another_type_is_unknown_and_gives_way(redis: RedisServer, sett
 def test_a_hung_redis_makes_three_calls_wait_a_fifth_of_a_second_and_the_next_none(
     redis: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use(redis.url, settings)
+    use(redis.url, settings, is_patient=False)
     waits = []
 
     class Counting(Breaker):
@@ -102,7 +102,7 @@ def test_whatever_happens_to_redis_no_wrong_answer_is_served(
     monkeypatch.setattr(cache, "breaker", Breaker())
     chance = random.Random(seed)
     with redis_server(tmp_path, "--maxmemory-policy", "allkeys-lru") as server:
-        use(server.url, settings)
+        use(server.url, settings, is_patient=False)
         Model(chance, server).run(150)
 
 
