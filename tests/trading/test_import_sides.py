@@ -3,6 +3,7 @@ guessed."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.bookkeeping.import_trial import ImportTrial
 from trading.brokers.values import FillLine
 from trading.models import Trade
+from trading.operations import import_fills as importing
 from trading.operations.close_position import close_position
 from trading.operations.import_fills import import_fills
 from trading.operations.open_position import open_position
@@ -69,6 +71,31 @@ class TestStrategyAndFile:
         by_the_bot(FUTURE)
         assert imported(future("2", "BUY", 50, 110)).findings == []
         assert len(open_trades()) == 2
+
+    @pytest.mark.parametrize(
+        ("order", "words"), [("77", "order 77 of .* stands twice"), (None, "1 of .* may stand twice")]
+    )
+    @pytest.mark.parametrize("at_the_same_time", [False, True])
+    def test_a_fill_that_a_strategy_tells_without_an_id_behind_the_file_is_named(
+        self, order: str | None, words: str, at_the_same_time: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No call of a strategy is refused for it: what it says is a fact of its own until a person has looked."""
+        bought, keep_fills = line("1", "BUY", 75, 100, minute=0, order_id="77"), importing._keep_fills
+
+        def behind_the_look(*arguments: Any) -> None:
+            by_the_bot("RELIANCE", order_id=order)
+            keep_fills(*arguments)
+
+        with monkeypatch.context() as patch:
+            if at_the_same_time:
+                patch.setattr(importing, "_keep_fills", behind_the_look)
+            assert import_fills("main", statement([bought])).findings == []
+        if not at_the_same_time:
+            by_the_bot("RELIANCE", order_id=order)
+        (finding,) = imported(bought).findings
+        assert re.search(words, finding)
+        void(Trade.objects.get(trade_id="zerodha-NSE-1").pk, by="asha", reason="T1 is it")
+        assert (imported(bought).findings, open_trades()) == ([], ["T1"])
 
 
 class TestListings:

@@ -29,7 +29,8 @@ LikeRow = tuple[datetime | None, str, int, int]  # instant and content of a row 
 @dataclass(slots=True)
 class DaySources:
     """What is known of one instrument's day: the keys of all files' fills (``rows`` and ``ids`` are of other files than
-    the one looked at, ``like`` the keys of these rows with their orders), and what strategies said without ids."""
+    the one looked at, ``like`` the keys of these rows with their orders), what strategies said without ids, and
+    what files brought of which a trade stands (``standing``: keys, and ``standing_orders``)."""
 
     kept: set[str] = field(default_factory=set)
     rows: set[str] = field(default_factory=set)
@@ -37,6 +38,8 @@ class DaySources:
     ids: set[str] = field(default_factory=set)
     orders: dict[str, int] = field(default_factory=dict)  # units that strategies said of an order
     contents: set[Content] = field(default_factory=set)
+    standing: set[str | None] = field(default_factory=set)
+    standing_orders: set[str | None] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -100,10 +103,11 @@ def _take_ledger(
     booked = booked.exclude(trade__state="VOID").exclude(role=Fill.Role.SPLIT)
     names = ("at", "fill_id", "order_id", "side", "quantity", "price", "trade__flags")
     for at, fill_id, order_id, side, quantity, price, marks in booked.values_list(*names).iterator():
-        if IMPORTED in marks:
-            continue
         source = sources[date_in(at, zone)]
-        if fill_id is not None:
+        if IMPORTED in marks:
+            source.standing.add(fill_id)
+            source.standing_orders.add(order_id)
+        elif fill_id is not None:
             source.ids.add(fill_id)
         elif order_id is not None:
             source.orders[order_id] = source.orders.get(order_id, 0) + to_units(quantity)
@@ -142,6 +146,9 @@ def _sort(each: IncomingFill, source: DaySources, own: set[str], check: SourceCh
         check.known_by_order.append(each)
     elif fill.key in source.kept:
         check.free.append(each)
+        if fill.key in source.standing and (fill.side, fill.quantity, fill.price) in source.contents:
+            text = "may stand twice: a strategy booked a like one without an id. Void one of the two if it does."
+            check.findings.append(f"{each.symbol}: fill {fill.key} of {fill.day} {text}")
     elif (fill.side, fill.quantity, fill.price) in source.contents:
         text = f"A strategy booked a like fill on {fill.day} without an id: give it one, or void it, and import again."
         check.refused.append(Remark(each.line.place, "booked_without_id", text))
@@ -179,3 +186,5 @@ def _differing_orders(symbol: str, fills: Sequence[IncomingFill], sources: dict[
         booked = sources[day].orders[order_id]
         if booked != quantity:
             yield f"{symbol}: order {order_id} of {day} is booked with another quantity than the file has."
+        if order_id in sources[day].standing_orders:
+            yield f"{symbol}: order {order_id} of {day} stands twice, by a strategy and by a file: void one of the two."
