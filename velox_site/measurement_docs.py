@@ -27,7 +27,8 @@ A question is broken off after 60 s (`manage.py query --timeout S`, `timeout=S`)
 
 Times are integers; divide them before they become timestamps. DuckDB 2.0.0 rounds a `TIMESTAMP_NS` up wherever it needs
 a `TIMESTAMP` (`date_trunc`, `time_bucket`, `extract`, a cast, `+ INTERVAL`): 09:15:59.9999995 counts in 09:16, and
-`to_timestamp(time / 1e9)` loses the nanoseconds besides. So the minutes of a symbol, in UTC:
+`to_timestamp(time / 1e9)` loses the nanoseconds besides. One of no zone is answered as it stands, without `Z`. So the
+minutes of a symbol, in UTC:
 
 ```sql
 SELECT make_timestamp_ns(time // 60000000000 * 60000000000) AS minute,

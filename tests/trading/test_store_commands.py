@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from io import StringIO
 from pathlib import Path
@@ -56,6 +57,43 @@ def test_a_question_in_a_file_is_answered_with_its_parameters(settings: Any, tmp
     with pytest.raises(CommandError) as caught:
         call_command("query", str(tmp_path / "absent.sql"))
     assert caught.value.returncode == 2
+
+
+def test_every_question_of_the_document_is_answered_by_the_minutes_and_days_that_it_says(
+    settings: Any, tmp_path: Path
+) -> None:
+    record(settings, 3)  # of 12 April 2021, 03:45 in UTC
+    assert wiring.open_pump().drain(20)
+    text = (Path(__file__).parents[2] / "docs" / "measurements.md").read_text()
+    questions = re.findall(r"^```sql\n(.*?)^```", text.replace("'RELIANCE'", "'TCS'"), re.M | re.S)
+    answers = []
+    for question in questions:
+        (tmp_path / "q.sql").write_text(question)
+        call_command("query", str(tmp_path / "q.sql"), stdout=(table := StringIO()))
+        answers.append(said("query", str(tmp_path / "q.sql"))["rows"])
+        assert str(next(iter(answers[-1][0].values()))) in table.getvalue()
+    minutes, days, between = answers
+    assert minutes == [{"minute": "2021-04-12T03:45:00", "open": 1, "high": 3, "low": 1, "close": 3, "ticks": 3}]
+    assert days == [{"day": "2021-04-12", "ticks": 3}]
+    assert [row["at"] for row in between][-1] == "2021-04-12 03:45:00.000000002"
+
+
+@pytest.mark.parametrize(
+    ("expression", "json_value"),
+    [
+        ("make_timestamp(1618199100000000)", "2021-04-12T03:45:00"),
+        ("[make_timestamp_ns(1618199100000000001)]", ["2021-04-12T03:45:00.000000001"]),
+        ("to_timestamp(1618199100)", "2021-04-12T03:45:00Z"),
+        ("TIME '03:45:00'", "03:45:00"),
+        ("'nan'::DOUBLE", None),
+        ("{'least': '-inf'::DOUBLE, 'most': 2.5::DOUBLE}", {"least": None, "most": 2.5}),
+        ("'\\xAB'::BLOB", "ab"),
+    ],
+)
+def test_a_value_of_any_type_is_answered_as_it_stands(tmp_path: Path, expression: str, json_value: object) -> None:
+    (tmp_path / "q.sql").write_text(f"SELECT {expression} AS x")
+    assert said("query", str(tmp_path / "q.sql"))["rows"] == [{"x": json_value}]
+    call_command("query", str(tmp_path / "q.sql"), stdout=StringIO())
 
 
 def test_a_question_ends_with_its_time_limit_and_says_what_to_do(settings: Any, tmp_path: Path) -> None:

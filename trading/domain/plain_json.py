@@ -1,9 +1,9 @@
-"""Answers as JSON: decimals as plain strings, times ISO UTC with `Z`, no NaN."""
+"""Answers as JSON: decimals as plain strings, times ISO UTC with `Z`, no NaN; a time of no zone as it stands."""
 
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -19,14 +19,17 @@ def to_json(body: Any) -> str:
     return json.dumps(body, default=jsonable, ensure_ascii=False, allow_nan=False)
 
 
-def jsonable(scalar: Decimal | date) -> str:
-    """Return what stands for a value in JSON: decimals as plain strings, times ISO UTC with `Z`. Raises: TypeError."""
+def jsonable(scalar: Decimal | date | time) -> str:
+    """Return what stands for a value in JSON: decimals as plain strings, times ISO UTC with `Z`, of no zone without it.
+
+    Raises: TypeError.
+    """
     if isinstance(scalar, Decimal):
         if not scalar.is_finite():
             raise ValueError(f"{scalar} has no place in JSON")
         return display.plain(scalar)
-    if isinstance(scalar, datetime):
+    if isinstance(scalar, datetime) and scalar.tzinfo:
         return instant_text(scalar)
-    if isinstance(scalar, date):
+    if isinstance(scalar, date | time):
         return scalar.isoformat()
     raise TypeError(f"{type(scalar).__name__} has no place in JSON")

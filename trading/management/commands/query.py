@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -51,8 +52,22 @@ class Command(VeloxCommand):
         answer = ask(question, parameters, timeout=parse_seconds(timeout, "timeout"))
         rows = answer.to_pylist()
         table = Table("Answer", answer.column_names, [list(row.values()) for row in rows])
-        self.emit(Report("Answer", {"columns": answer.column_names, "rows": rows}, [table]))
+        self.emit(Report("Answer", {"columns": answer.column_names, "rows": plain(rows)}, [table]))
         return True
+
+
+def plain(cell: object) -> object:
+    """Return rows of an answer, or a cell, as JSON has words for: None where a float is no number, bytes as hex."""
+    match cell:
+        case list() | tuple():
+            return [plain(each) for each in cell]
+        case dict():
+            return {name: plain(each) for name, each in cell.items()}
+        case float() if not math.isfinite(cell):
+            return None
+        case bytes():
+            return cell.hex()
+    return cell
 
 
 def parameters_of(pairs: Sequence[str]) -> dict[str, int | float | str]:
