@@ -51,23 +51,17 @@ class Command(VeloxCommand):
         ask = store.query_flux if store.name == "influx" else store.query_sql
         answer = ask(question, parameters, timeout=parse_seconds(timeout, "timeout"))
         rows = answer.to_pylist()
-        table = Table("Answer", answer.column_names, [list(row.values()) for row in rows])
-        self.emit(Report("Answer", {"columns": answer.column_names, "rows": plain(rows)}, [table]))
+        cells = [list(row.values()) for row in rows]
+        # Numbers of the store as it has them: a price is not rounded as a figure of a report is.
+        shown = [[str(cell) if isinstance(cell, float) else cell for cell in row] for row in cells]
+        table, sheet = (Table("Answer", answer.column_names, each) for each in (shown, cells))
+        for row in rows:  # what is no number has no word in JSON
+            row |= {name: None for name, cell in row.items() if isinstance(cell, float) and not math.isfinite(cell)}
+        try:
+            self.emit(Report("Answer", {"columns": answer.column_names, "rows": rows}, [table], sheet=sheet))
+        except (TypeError, ValueError) as error:  # bytes, or what is no number within a list
+            raise InvalidValue(f"The answer cannot be written: {error}.", hint="Cast it to VARCHAR.") from error
         return True
-
-
-def plain(cell: object) -> object:
-    """Return rows of an answer, or a cell, as JSON has words for: None where a float is no number, bytes as hex."""
-    match cell:
-        case list() | tuple():
-            return [plain(each) for each in cell]
-        case dict():
-            return {name: plain(each) for name, each in cell.items()}
-        case float() if not math.isfinite(cell):
-            return None
-        case bytes():
-            return cell.hex()
-    return cell
 
 
 def parameters_of(pairs: Sequence[str]) -> dict[str, int | float | str]:
