@@ -113,17 +113,18 @@ class Environment:
         number = self.optional_integer(name, minimum=minimum)
         return default if number is None else number
 
-    def optional_integer(self, name: str, *, minimum: int) -> int | None:
-        """Read a whole number of at least ``minimum``; None where the variable is not set."""
+    def optional_integer(self, name: str, *, minimum: int, maximum: int | None = None) -> int | None:
+        """Read a whole number of at least ``minimum``, at most ``maximum``; None where the variable is not set."""
         text = self.text(name)
         if not text:
             return None
+        expected = f"a whole number, at least {minimum}" + ("" if maximum is None else f" and at most {maximum}")
         try:
             number = int(text)
         except ValueError as error:
-            raise _wrong(name, text, f"a whole number, at least {minimum}") from error
-        if number < minimum:
-            raise _wrong(name, text, f"a whole number, at least {minimum}")
+            raise _wrong(name, text, expected) from error
+        if number < minimum or (maximum is not None and number > maximum):
+            raise _wrong(name, text, expected)
         return number
 
     def money(self, name: str, default: str) -> Decimal:

@@ -209,7 +209,7 @@ VELOX_RECORDER_ELSEWHERE = env.flag("VELOX_RECORDER_ELSEWHERE", default=False)  
 VELOX_SPOOL_SYNC_MS = env.integer("VELOX_SPOOL_SYNC_MS", 200, minimum=1)
 VELOX_SPOOL_MAX_BYTES = env.optional_integer("VELOX_SPOOL_MAX_BYTES", minimum=64 * 1024 * 1024)
 VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)
-VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1)
+VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1, maximum=36_500)  # unset is for ever
 # Days that are over, as Delta tables on an object store (s3://bucket/prefix) or in a folder (file:///folder).
 VELOX_ARCHIVE_URL = env.text("VELOX_ARCHIVE_URL")
 _access = {

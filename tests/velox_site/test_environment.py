@@ -185,3 +185,11 @@ def test_names_of_hosts_stand_between_commas() -> None:
 def test_what_would_let_in_any_host_is_no_name_of_one(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="names of hosts"):
         Environment({"VELOX_HOSTS": text}).names("VELOX_HOSTS")
+
+
+def test_a_retention_that_the_calendar_does_not_have_is_refused_at_the_start(tmp_path: Path) -> None:
+    show = "from velox_site import settings; print(settings.VELOX_RETENTION_DAYS)"
+    for text, said in (("36500", "36500\n"), ("36501", "at least 1 and at most 36500"), ("", "None\n")):
+        variables = {**os.environ, "VELOX_DATA_DIR": str(tmp_path), "VELOX_RETENTION_DAYS": text}
+        done = subprocess.run([sys.executable, "-c", show], cwd=ROOT, env=variables, capture_output=True, text=True)
+        assert said in done.stdout + done.stderr
