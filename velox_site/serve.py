@@ -67,27 +67,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.demo:
-        _set("VELOX_DATA_DIR", str(BASE_DIR / "var" / "demo"))
-        for name in OF_THE_REAL_DESK:
-            _set(name, "")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
     try:
         listener = _listen(options.host, options.port)
     except OSError as error:
         print(f"Cannot listen on port {options.port}: {error.strerror}. Choose another: PORT=n", file=sys.stderr)
         return 2
+    variables = dict.fromkeys(OF_THE_REAL_DESK, "") if options.demo else {}
+    if options.demo:
+        variables["VELOX_DATA_DIR"] = str(BASE_DIR / "var" / "demo")
     if options.demo or not Environment().text("VELOX_SITE_URL"):
-        _set("VELOX_SITE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        variables["VELOX_SITE_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    os.environ |= variables | {f"{name}_FILE": "" for name in variables}  # each could come as a file, too
     if settings.VELOX_RECORDER_ELSEWHERE:
         return _serve(PageServer(server_config(), watches=False), listener, demo=False)
     code = 0 if options.demo else subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=False).returncode
     return code or _with_companion(listener, demo=options.demo)
-
-
-def _set(name: str, text: str) -> None:
-    """Set a variable for this process and those that it starts, whatever its text or file was."""
-    os.environ |= {name: text, f"{name}_FILE": ""}
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -60,22 +60,19 @@ class Query:
         return {**head, "query": self.text}
 
 
-def promql(text: str, legend: str = "") -> Query:
-    """Return a question of Prometheus over the time shown, of the web that is chosen."""
-    return Query(PROMETHEUS, _of_one_web(text), legend)
+def promql(text: str, legend: str = "", *, is_table: bool = False) -> Query:
+    """Return a question of Prometheus over the time shown.
+
+    Each series is narrowed to the web that is chosen: of several each tells the whole ledger, and a sum would add them.
+    """
+    web = f'{INSTANCE}="${INSTANCE}"'
+    text = re.sub(r"\b(velox_\w+)(?:{([^}]*)})?", lambda at: f"{at[1]}{{{','.join(filter(None, (at[2], web)))}}}", text)
+    return Query(PROMETHEUS, text, legend, is_table)
 
 
 def promql_now(text: str, legend: str = "") -> Query:
-    """Return a question of Prometheus for what is now, a row per series, of the web that is chosen."""
-    return Query(PROMETHEUS, _of_one_web(text), legend, is_table=True)
-
-
-def _of_one_web(text: str) -> str:
-    """Narrow each series to one web: of several each tells the whole ledger, and a sum would add them."""
-    matcher = f'{INSTANCE}="${INSTANCE}"'
-    return re.sub(
-        r"\b(velox_\w+)(?:{([^}]*)})?", lambda at: f"{at[1]}{{{f'{at[2]},' if at[2] else ''}{matcher}}}", text
-    )
+    """Return a question of Prometheus for what is now, a row per series."""
+    return promql(text, legend, is_table=True)
 
 
 def sql(text: str) -> Query:

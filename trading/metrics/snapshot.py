@@ -11,7 +11,7 @@ import structlog
 from django.db import connections
 
 from trading.metrics import desk, latencies, series, system
-from trading.metrics.series import MetricReading, MetricSeries
+from trading.metrics.series import MetricReading
 
 log = structlog.get_logger("system")
 
@@ -31,13 +31,9 @@ def read(*, now: datetime) -> Readings:
             readings += source(now=now)
         except Exception as error:  # a disk or a database, each with errors of its own
             log.error("metrics cannot be read", error=str(error), exc_info=True)
-    readings.append(_one(series.SEEN, now.timestamp()))
-    readings.append(_one(series.READING, time.perf_counter() - started))
+    readings.append(MetricReading(series.SEEN, [((), now.timestamp())]))
+    readings.append(MetricReading(series.READING, [((), time.perf_counter() - started)]))
     return readings
-
-
-def _one(of: MetricSeries, number: float) -> MetricReading:
-    return MetricReading(of, [((), number)])
 
 
 class RecentSnapshot:
