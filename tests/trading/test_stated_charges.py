@@ -392,6 +392,10 @@ def test_firmer_statements_of_more_than_the_whole_leave_the_others_unknown() -> 
     both = [fill("cash"), fill("option", Segment.OPTIONS)]
     whole, part = line(Head.STT, "100", FILE), line(Head.STT, "120", NOTE, segment="equity")
     assert amounts(both, whole, part) == {"cash": 120}
+    assert amounts(both, replace(whole, amount=Decimal(0)), part) == {"cash": 120}
+    of_ipft = (line(Head.IPFT, "0", FILE), line(Head.IPFT, "20", NOTE, segment="equity"))
+    parts = standing_charges(of_ipft, both, {}).parts
+    assert [parts[key][Head.IPFT].amount for key in ("cash", "option")] == [20, -20]  # the exchange's charge has it
 
 
 def test_a_period_is_of_the_days_that_nobody_states_apart() -> None:

@@ -121,8 +121,10 @@ def standing_charges(
         firmer = [parts[fill.key][line.head].amount for fill in covered if line.head in parts.get(fill.key, {})]
         firmer += [other.amount for other in alone if line.contains(other)]
         rest = line.amount - sum(firmer)
-        # Firmer statements of more than the whole contradict it: nothing is known of the others then.
-        if firmer and rest * line.amount < 0:
+        # Firmer statements of more than the whole contradict it: nothing is known of the others then. A whole IPFT of 0
+        # is in the exchange's charge, and so the firmer ones are.
+        is_more = rest * line.amount < 0 if line.amount or line.head is Head.IPFT else bool(rest)
+        if firmer and is_more:
             continue
         if others:
             for key, share in spread(rest, _weights(line.head, others, weights)).items():
