@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from trading.domain import display
 from trading.domain.quiet_hours import QuietHours
 from trading.models import Alert, AlertDelivery
 from trading.queries.alerts import PATIENT
@@ -92,21 +93,13 @@ def _body(delivery: AlertDelivery) -> str:
         lines.append(alert.cure)
     text, end = "\n".join(lines), f"\nSince {began}. {settings.VELOX_SITE_URL}/alerts/\n{_name(delivery)}"
     room = BODY_CHARACTERS_MAX - len(end)  # the name is what tells a message that came twice
-    return _shortened(text, room) + end
+    return display.shortened(text, room) + end
 
 
 def _line(delivery: AlertDelivery) -> str:
     """Return what a message of several alerts tells of one of them."""
-    first_line = _shortened(delivery.alert.text.partition("\n")[0], LINE_CHARACTERS_MAX)
+    first_line = display.shortened(delivery.alert.text.partition("\n")[0], LINE_CHARACTERS_MAX)
     return f"{_title(delivery).removeprefix('VELOX: ')} · {first_line} · {_name(delivery)}"
-
-
-def _shortened(text: str, characters_max: int) -> str:
-    """Return a text of at most so many characters, cut between words: half of a figure is another figure."""
-    if len(text) <= characters_max:
-        return text
-    words = text[: characters_max - 1].rsplit(maxsplit=1)
-    return f"{words[0]} …" if len(words) > 1 else f"{text[: characters_max - 1]}…"
 
 
 def _name(delivery: AlertDelivery) -> str:

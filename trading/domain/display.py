@@ -62,6 +62,14 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
+def shortened(text: str, characters_max: int) -> str:
+    """Return a text of at most so many characters, cut between words: half of a figure is another figure."""
+    if len(text) <= characters_max:
+        return text
+    words = text[: characters_max - 1].rsplit(maxsplit=1)
+    return f"{words[0]} …" if len(words) > 1 else f"{text[: characters_max - 1]}…"
+
+
 def outcome(result: str) -> str:
     """Write a trade's result for people: won, lost or even of a closed trade, else its state as it is."""
     return OUTCOMES.get(result, result)
