@@ -302,3 +302,27 @@ def test_a_field_that_cannot_be_read_narrows_nothing_and_says_so(book: Account, 
     assert '<details class="more" open>' in page
     assert "32 trades" in words(page)
     assert FilterForm(QueryDict("r_min=much"), book).filter() == TradeFilter()
+
+
+@pytest.mark.parametrize(
+    ("query", "words_of_it"),
+    [
+        ("since=2021-05-03&until=2021-04-12", "lies beyond “Opened until”"),
+        ("pnl_min=5&pnl_max=-5", "lies beyond “P&amp;L to”"),
+        ("r_min=1&r_max=-1", "lies beyond “R to”"),
+    ],
+)
+def test_a_span_that_ends_before_it_begins_narrows_nothing_and_says_so(
+    query: str, words_of_it: str, book: Account, client: Client
+) -> None:
+    client.force_login(page_desk.member("viewer"))
+    page = client.get(f"/trades/?{query}").content.decode()
+    assert words_of_it in page and "32 trades" in words(page)
+    assert client.get(f"/trades/csv/?{query}").status_code == 404
+    with pytest.raises(CommandError, match="lies beyond"):
+        said("--where", query)
+
+
+def test_a_span_of_one_day_and_one_amount_is_a_span(book: Account) -> None:
+    form = FilterForm(QueryDict("since=2021-04-12&until=2021-04-12&r_min=1&r_max=1"), book)
+    assert (form.filter().until, form.filter().r_max, form.is_valid()) == (date(2021, 4, 12), Decimal(1), True)

@@ -16,6 +16,7 @@ from trading.queries.trade_list import REVIEW_STATES
 from trading.queries.traded_names import strategies_of
 
 ANY = ("", "Any")
+SPANS = (("since", "until"), ("pnl_min", "pnl_max"), ("r_min", "r_max"))
 # What is asked for most days stands on the page, the rest behind a word.
 OFTEN = ("since", "until", "strategy", "symbol", "side", "result", "review")
 
@@ -65,6 +66,14 @@ class FilterForm(forms.Form):
         super().__init__(query, label_suffix="")
         names = strategies_of(account)
         self.fields["strategy"] = forms.ChoiceField(required=False, choices=[ANY, *((name, name) for name in names)])
+
+    def clean(self) -> None:
+        """Refuse a span whose first end lies beyond its last."""
+        for first, last in SPANS:
+            begin, end = self.cleaned_data.get(first), self.cleaned_data.get(last)
+            if begin is not None and end is not None and begin > end:
+                self.add_error(first, f"This lies beyond “{self.fields[last].label}”.")
+                del self.cleaned_data[last]
 
     def filter(self) -> TradeFilter:
         """Return the filter; a field that cannot be read narrows nothing, and the form tells so beside it."""
