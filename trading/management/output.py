@@ -10,7 +10,7 @@ import csv
 import io
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Mapping, Sequence
-from typing import IO, NoReturn, Protocol, cast
+from typing import IO, Protocol, cast
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
@@ -45,13 +45,6 @@ class Output(Protocol):
     def isatty(self) -> bool: ...
 
 
-class PlainConsole(Console):
-    """A console that leaves a closed pipe to who writes: Rich's own ends the process with 1, which means findings."""
-
-    def on_broken_pipe(self) -> NoReturn:
-        raise BrokenPipeError
-
-
 def add_format_arguments(
     parser: ArgumentParser, *, formats: Sequence[str] = FORMATS, below_another: bool = False
 ) -> None:
@@ -73,7 +66,10 @@ def emit(report: Report, *, form: str, stdout: Output, output: str | None = None
     if output is not None:
         write_file(output_path(output), render(report, form))
     elif form == "table":
-        _print(report, PlainConsole(file=cast(IO[str], stdout), highlight=False))
+        try:
+            _print(report, Console(file=cast(IO[str], stdout), highlight=False))
+        except SystemExit as ending:  # so Rich ends where nobody reads, with 1, which means findings
+            raise BrokenPipeError from ending
     else:
         stdout.write(render(report, form))
 
