@@ -141,8 +141,9 @@ def _problem(line: FillLine) -> str:
         return f"Its day is {line.day}, and the ledger's begin with the year {FIRST_YEAR}."
     if not 0 < line.quantity <= MAX or abs(line.price) > MAX or abs(line.price * line.quantity) > MAX:
         return f"{line.quantity:f} at {line.price:f} is beyond what the ledger takes."
-    if line.fill_id is not None and len(line.fill_id.encode()) > ID_BYTES_MAX:
-        return "Its id is longer than 128 bytes."
+    ids = [each for each in (line.fill_id, line.order_id, line.key) if each is not None]
+    if any(len(each.encode()) > ID_BYTES_MAX or "\0" in each for each in ids):
+        return "Its id, or its order's, is longer than 128 bytes or holds a null character."
     if line.price != round(line.price, 8) or line.quantity != round(line.quantity, 8):
         return "It has more than 8 decimals."
     return ""

@@ -222,6 +222,8 @@ WRONG: list[dict[str, Any]] = [
     {"filled_quantity": 1e30, "average_price": 1e-25},
     {"exchange_update_timestamp": "0001-01-01 00:00:00", "average_price": 100.05},  # what says that there is no time
     {"exchange_update_timestamp": "9999-12-31 23:59:59", "average_price": 100.05},
+    {"order_id": "1" * 129, "average_price": 100.05},
+    {"order_id": "1\0", "average_price": 100.05},
 ]
 
 
