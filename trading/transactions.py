@@ -29,6 +29,7 @@ P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = 2.0
+NOTHING_WRITTEN = "Nothing was written"
 SHARED_BYTES = 32 << 10  # of the file beside a ledger in SQLite by which its processes see each other
 WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
 # What each transaction of PostgreSQL begins with: a look which server it is, and which file it writes (that tells its
@@ -285,14 +286,26 @@ def _text_and_state(error: DatabaseError | InterfaceError) -> tuple[str, str]:
     return str(error).lower(), str(getattr(error.__cause__, "sqlstate", ""))
 
 
+@contextmanager
+def in_parts() -> Iterator[None]:
+    """Within work of several transactions, let one that is refused say that those before it stand.
+
+    Raises: what is raised within.
+    """
+    try:
+        yield
+    except LedgerBusy as error:
+        hint = error.hint.replace(NOTHING_WRITTEN, "What was written before stays")
+        raise type(error)(error.message, field=error.field, hint=hint, code=error.code) from error
+
+
 def busy(reason: str = "another writer holds it") -> LedgerBusy:
-    return LedgerBusy(f"The ledger could not be written ({reason}).", hint="Nothing was written: call again.")
+    return LedgerBusy(f"The ledger could not be written ({reason}).", hint=f"{NOTHING_WRITTEN}: call again.")
 
 
 def read_only(reason: str) -> LedgerReadOnly:
-    hint = (
-        "Nothing was written. Look at the owner and mode of the data folder and at its disk: what is there can be read."
-    )
+    look = "Look at the owner and mode of the data folder and at its disk: what is there can be read."
+    hint = f"{NOTHING_WRITTEN}. {look}"
     return LedgerReadOnly(f"The ledger cannot be written here ({reason}).", hint=hint)
 
 

@@ -18,10 +18,11 @@ from trading.bookkeeping import settling
 from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.brokers.values import Broker, FillKind, FillLine, Head
 from trading.domain import trade_building
-from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
+from trading.errors import CurrencyMismatch, InvalidValue, LedgerReadOnly, WrongClient
 from trading.models import BrokerFile, BrokerFill, DayTotal, Fill, Instrument, Trade
 from trading.operations.import_fills import import_fills
 from trading.proof.verify import verify_ledger
+from trading.transactions import read_only
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
 
@@ -53,6 +54,23 @@ def test_the_same_file_again_changes_nothing() -> None:
     outcome = imported(*fills)
     assert (outcome.fills, outcome.already_known, outcome.trades_opened, outcome.trades_closed) == (0, 2, 0, 0)
     assert snapshot() == before
+
+
+def test_what_was_written_before_a_refusal_is_said_to_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise read_only("no space left on device")
+
+    fills = future("1", "BUY", 50), future("2", "SELL", 20)
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(LedgerReadOnly, match="What was written before stays") as refused,
+    ):
+        patch.setattr(settling, "book_all", refuse)
+        imported(*fills)
+    assert "Nothing" not in str(refused.value)
+    assert (BrokerFill.objects.count(), Trade.objects.count()) == (2, 0)
+    outcome = imported(*fills)
+    assert (outcome.fills, outcome.already_known, outcome.trades_opened) == (0, 2, 1)
 
 
 @pytest.mark.parametrize("day", [date.min, date(1999, 12, 31), date.max])

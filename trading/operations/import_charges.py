@@ -13,7 +13,7 @@ from trading.models import StatedCharge
 from trading.operations.spread_charges import spread_charges
 from trading.operations.state_charges import state_charges
 from trading.queries.accounts import get_account
-from trading.transactions import reading
+from trading.transactions import in_parts, reading
 
 IMPORT = "broker_import"
 
@@ -28,17 +28,18 @@ def import_charges(account_code: str, statement: Statement, *, by: str = "") -> 
     by, new = by or IMPORT, 0
     with reading():
         stating.must_be_of_one_broker(get_account(account_code), statement)
-    for source in (ChargeSource.NOTE, ChargeSource.FILE):
-        if lines := charge_statements(statement, source):
-            text = f"{statement.broker} {statement.kind}"  # without its name, which may have the client's code
-            house = house_of(statement.broker)
-            kept = state_charges(account_code, lines, by=by, text=text, document=statement.sha256, broker=house)
-            new += kept.lines
-    if statement.fills:
-        days = [fill.day for fill in statement.fills]
-        with reading():
-            # Fills of an earlier time may have built trades of later days anew.
-            stated = StatedCharge.objects.filter(account__code=account_code).aggregate(last=Max("last_day"))["last"]
-        reason = f"Fills of a {statement.broker} {statement.kind}"
-        spread_charges(account_code, min(days), max(*days, stated or days[0]), by=by, reason=reason)
+    with in_parts():
+        for source in (ChargeSource.NOTE, ChargeSource.FILE):
+            if lines := charge_statements(statement, source):
+                text = f"{statement.broker} {statement.kind}"  # without its name, which may have the client's code
+                house = house_of(statement.broker)
+                kept = state_charges(account_code, lines, by=by, text=text, document=statement.sha256, broker=house)
+                new += kept.lines
+        if statement.fills:
+            days = [fill.day for fill in statement.fills]
+            with reading():
+                # Fills of an earlier time may have built trades of later days anew.
+                stated = StatedCharge.objects.filter(account__code=account_code).aggregate(last=Max("last_day"))["last"]
+            reason = f"Fills of a {statement.broker} {statement.kind}"
+            spread_charges(account_code, min(days), max(*days, stated or days[0]), by=by, reason=reason)
     return new

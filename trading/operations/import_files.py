@@ -23,7 +23,7 @@ from trading.queries.accounts import get_account
 from trading.queries.import_report import FileReport
 from trading.queries.instrument_names import NameMap
 from trading.queries.stated_charges import charges_replaced
-from trading.transactions import proving, reading
+from trading.transactions import in_parts, proving, reading
 
 FATAL = (LedgerBusy, LedgerNotReady, UnknownAccount)
 
@@ -81,7 +81,8 @@ def import_files(
         reports = _actions_once([_import(account, upload, options, trial, progress) for upload in files])
         if is_trial or not all(report.is_fine for report in reports):
             return reports
-    return _actions_once([_import(account, upload, options, None, progress) for upload in files])
+    with in_parts():
+        return _actions_once([_import(account, upload, options, None, progress) for upload in files])
 
 
 def _actions_once(reports: list[FileReport]) -> list[FileReport]:

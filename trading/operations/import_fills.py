@@ -35,7 +35,7 @@ from trading.queries.accounts import get_account
 from trading.queries.imported_trades import FillGroup
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import shown_symbol
-from trading.transactions import busy, proving, read_only, reading, together, writing
+from trading.transactions import busy, in_parts, proving, read_only, reading, together, writing
 
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
 FirstDays = dict[tuple[int, int], date]  # primary keys of instrument and strategy, to the first day
@@ -72,7 +72,7 @@ def import_fills(
         account = get_account(account_code)
         run = FillsImport(account, statement, by, progress)
         names = names_of({line.instrument for line in statement.fills}, symbols or {})
-    with _alone():
+    with _alone(), in_parts():
         with reading():
             must_fit(account, statement)
         outcome, touched = ImportOutcome(), FirstDays()

@@ -10,7 +10,7 @@ from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady, UnknownAcco
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.update_trailing_sl import update_trailing_sl
-from trading.transactions import together
+from trading.transactions import in_parts, together
 
 ImportRow = Mapping[str, Any]  # arguments of `open_position` and `close_position` by name; checked by these
 Rejection = tuple[int, str, str]  # index, code, message
@@ -45,13 +45,14 @@ def import_trades(account_code: str, rows: Sequence[ImportRow], *, batch_size: i
     Raises: LedgerBusy, LedgerNotReady, UnknownAccount: earlier batches stay, call again.
     """
     rejected: list[Rejection] = []
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
-        if _refusal(account_code, batch) is None:
-            continue
-        for index, row in enumerate(batch, start):
-            if (error := _refusal(account_code, [row])) is not None:
-                rejected.append((index, error.code, str(error)))
+    with in_parts():
+        for start in range(0, len(rows), batch_size):
+            batch = rows[start : start + batch_size]
+            if _refusal(account_code, batch) is None:
+                continue
+            for index, row in enumerate(batch, start):
+                if (error := _refusal(account_code, [row])) is not None:
+                    rejected.append((index, error.code, str(error)))
     return Imported(len(rows) - len(rejected), tuple(rejected))
 
 
