@@ -234,8 +234,8 @@ def test_percentages_of_nothing_are_none() -> None:
     assert position.pnl_percent(Decimal(5), Decimal(0)) is None
     assert position.pnl_percent(Decimal(5), Decimal(-10)) == 50
     times = np.array([1, 2, 3])
-    assert aftermath(times, np.array([0.0, 1.0, 2.0]), 1, 3, "LONG") is None
-    below = aftermath(times, np.array([-2.0, -1.0, -3.0]), 1, 3, "LONG")
+    assert aftermath(times, np.array([0.0, 1.0, 2.0]), 0, 1, 3, "LONG") is None
+    below = aftermath(times, np.array([-2.0, -1.0, -3.0]), 0, 1, 3, "LONG")
     assert below is not None
     assert (below.end, below.best, below.worst) == (-50, 50, -50)
 
