@@ -102,5 +102,6 @@ def use(url: str, settings: Any, *, is_patient: bool = True) -> None:
     """Let the caches of a test be the Redis at ``url``, as the settings make them, but that an answer may take long: on
     a busy machine that is no fault. A test of one that hangs is not patient."""
     # In the address, which keeps connections of both kinds apart.
-    options = f"?socket_connect_timeout={PATIENT_SECONDS}&socket_timeout={PATIENT_SECONDS}" if is_patient else ""
+    times = f"?socket_connect_timeout={PATIENT_SECONDS}&socket_timeout={PATIENT_SECONDS}"
+    options = times if url and is_patient else ""
     settings.CACHE_URL, settings.CACHES = url, caches(url + options)

@@ -72,7 +72,7 @@ def test_a_redis_that_hangs_costs_a_caller_of_either_cache_a_moment(
     server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hot, "breaker", Breaker())
-    use(server.url, settings)
+    use(server.url, settings, is_patient=False)
     cache.set("k", 1)
     with server.frozen():
         started = time.monotonic()
