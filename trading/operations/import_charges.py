@@ -18,6 +18,7 @@ from trading.transactions import in_parts, reading
 IMPORT = "broker_import"
 
 
+@in_parts()
 def import_charges(account_code: str, statement: Statement, *, by: str = "") -> int:
     """Record the charges that a statement states and return how many lines were new; the same again changes nothing.
 
@@ -28,18 +29,17 @@ def import_charges(account_code: str, statement: Statement, *, by: str = "") -> 
     by, new = by or IMPORT, 0
     with reading():
         stating.must_be_of_one_broker(get_account(account_code), statement)
-    with in_parts():
-        for source in (ChargeSource.NOTE, ChargeSource.FILE):
-            if lines := charge_statements(statement, source):
-                text = f"{statement.broker} {statement.kind}"  # without its name, which may have the client's code
-                house = house_of(statement.broker)
-                kept = state_charges(account_code, lines, by=by, text=text, document=statement.sha256, broker=house)
-                new += kept.lines
-        if statement.fills:
-            days = [fill.day for fill in statement.fills]
-            with reading():
-                # Fills of an earlier time may have built trades of later days anew.
-                stated = StatedCharge.objects.filter(account__code=account_code).aggregate(last=Max("last_day"))["last"]
-            reason = f"Fills of a {statement.broker} {statement.kind}"
-            spread_charges(account_code, min(days), max(*days, stated or days[0]), by=by, reason=reason)
+    for source in (ChargeSource.NOTE, ChargeSource.FILE):
+        if lines := charge_statements(statement, source):
+            text = f"{statement.broker} {statement.kind}"  # without its name, which may have the client's code
+            house = house_of(statement.broker)
+            kept = state_charges(account_code, lines, by=by, text=text, document=statement.sha256, broker=house)
+            new += kept.lines
+    if statement.fills:
+        days = [fill.day for fill in statement.fills]
+        with reading():
+            # Fills of an earlier time may have built trades of later days anew.
+            stated = StatedCharge.objects.filter(account__code=account_code).aggregate(last=Max("last_day"))["last"]
+        reason = f"Fills of a {statement.broker} {statement.kind}"
+        spread_charges(account_code, min(days), max(*days, stated or days[0]), by=by, reason=reason)
     return new

@@ -34,6 +34,7 @@ class Imported:
     rejected: tuple[Rejection, ...]
 
 
+@in_parts()
 def import_trades(account_code: str, rows: Sequence[ImportRow], *, batch_size: int = BATCH) -> Imported:
     """Book each row as `open_position` and, where it has an ``exit_price``, `close_position` would.
 
@@ -45,14 +46,13 @@ def import_trades(account_code: str, rows: Sequence[ImportRow], *, batch_size: i
     Raises: LedgerBusy, LedgerNotReady, UnknownAccount: earlier batches stay, call again.
     """
     rejected: list[Rejection] = []
-    with in_parts():
-        for start in range(0, len(rows), batch_size):
-            batch = rows[start : start + batch_size]
-            if _refusal(account_code, batch) is None:
-                continue
-            for index, row in enumerate(batch, start):
-                if (error := _refusal(account_code, [row])) is not None:
-                    rejected.append((index, error.code, str(error)))
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        if _refusal(account_code, batch) is None:
+            continue
+        for index, row in enumerate(batch, start):
+            if (error := _refusal(account_code, [row])) is not None:
+                rejected.append((index, error.code, str(error)))
     return Imported(len(rows) - len(rejected), tuple(rejected))
 
 
