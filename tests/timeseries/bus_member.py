@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.timeseries.spools import INDIA
 from timeseries.bus.connection import KafkaSettings
-from timeseries.bus.consumer import OpenRecorder, TopicConsumer
-from timeseries.bus.partition import MessageClock
+from timeseries.bus.consumer import TopicConsumer
+from timeseries.bus.partition import MessageClock, OpenRecorder
 from timeseries.recording.recorder import Recorder
 
 SESSION_SECONDS = 2.0  # a killed member's partitions stand still so long; on a busy machine less loses living ones

@@ -50,6 +50,7 @@ pytestmark = pytest.mark.xdist_group("kafka")
 
 PARTITIONS, KILLS, BROKER_KILLS = 4, int(os.environ.get("VELOX_BUS_KILLS", "10")), 2
 SLICE, BAD_EVERY = 500, 500
+LOOKS_MAX = 500  # of a fifth of a second, where a fault makes a member wait for what does not come
 Point = tuple[str, int, float, float]
 
 
@@ -219,12 +220,40 @@ def test_a_source_that_another_process_holds_is_waited_for(kafka: KafkaServer, t
     assert str(other.pid) in reasons[0]
 
 
+def test_partitions_that_stood_still_when_another_member_got_them_go_on_when_they_come_back(
+    kafka: KafkaServer, tmp_path: Path
+) -> None:
+    settings, looks = KafkaSettings(kafka.servers), count(1)
+    create_topic(settings, "regained", 2)
+    producer = BusProducer(settings, "regained")
+    for partition in range(2):
+        producer.send(bus.json_message([{"symbol": "A", "ltp": 2.0}]), headers_of("json"), partition=partition)
+    producer.flush()
+    locks = [SourceLock(Spool(tmp_path / "spool").folder(f"regained.{number}")) for number in range(2)]
+    for lock in locks:
+        lock.folder.mkdir(parents=True)
+        lock.acquire(source=lock.folder.name)
+    others: list[Consumer] = []
+
+    def look(counts: BusCounts) -> bool:
+        """Have another member come once both stand still, and go, with the locks free, once it was given one."""
+        if len(counts.stopped) == 2 and not others:
+            others.append(Consumer(settings.member("desk")))
+            others[0].subscribe(["regained"])
+        elif others and locks:
+            others[0].poll(0.1)
+            if others[0].assignment():
+                while locks:
+                    locks.pop().release()
+                others[0].close()
+        return counts.accepted == 2 or next(looks) >= LOOKS_MAX
+
+    assert member(tmp_path, kafka.servers, "regained").run(look).accepted == 2
+
+
 def test_a_topic_that_is_not_there_is_told(kafka: KafkaServer) -> None:
     with pytest.raises(BusUnavailable, match="nothing"):
         topic_ids(KafkaSettings(kafka.servers), ["nothing"])
-
-
-LOOKS_MAX = 500  # of a fifth of a second, where a fault makes a member wait for what does not come
 
 
 def made_anew(settings: KafkaSettings, topic: str) -> None:

@@ -19,12 +19,18 @@ from timeseries.bus.arrived import PartitionPlace, by_partition
 from timeseries.bus.client_faults import ASK_SECONDS, QUIET, ClientFaults
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.messages import BusMessages
-from timeseries.bus.partition import HandedOver, MessageClock, OffsetGone, PartitionRecorder, RefusedMessage
+from timeseries.bus.partition import (
+    HandedOver,
+    OffsetGone,
+    OpenRecorder,
+    PartitionRecorder,
+    RefusedMessage,
+    partition_of,
+)
 from timeseries.bus.producer import BusProducer
 from timeseries.bus.standing import PartitionStanding, forget, tell
 from timeseries.bus.topics import TopicIds, topic_ids
 from timeseries.errors import VeloxError
-from timeseries.recording.recorder import Recorder
 from timeseries.spool.folder import Spool
 from timeseries.spool.hand_overs import HandOver
 
@@ -36,7 +42,6 @@ COMMIT_SECONDS = 2.0
 UNREADABLE = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED)
 DEAD = ".dead"  # behind a topic's name: its dead-letter topic
 
-OpenRecorder = Callable[[str, MessageClock], Recorder]  # of a source
 log = structlog.get_logger("system")
 
 
@@ -252,10 +257,12 @@ class TopicConsumer:
         self._assign()
 
     def _assign(self) -> None:
-        """Have the client fetch every partition from its position on, but for those that stand still."""
+        """Have the client fetch every partition from its position on, but for those that stand still. It keeps a pause
+        for ever, also of a partition that it lost and was given again."""
         held = self._partitions.values()
         self._consumer.assign([TopicPartition(*each.place, each.position) for each in held])
         self._consumer.pause([TopicPartition(*each.place) for each in held if each.recording is None])
+        self._consumer.resume([TopicPartition(*each.place) for each in held if each.recording is not None])
 
     def _go_on(self, held: _Partition) -> None:
         """Have the client fetch a partition that stood still from its position on."""
@@ -376,13 +383,6 @@ class TopicConsumer:
                 stopped=self.counts.stopped.get(held.place, ""),
             )
             tell(held.folder, standing, is_recording=self._is_broken or held.recording is not None)
-
-
-def partition_of(topic: str, number: int, topic_id: str, source: str, open_recorder: OpenRecorder) -> PartitionRecorder:
-    """Return the recording of a topic's partition, under the source `<source>.<number>`, or `<topic>.<number>`."""
-    clock = MessageClock()
-    recorder = open_recorder(f"{source or topic}.{number}", clock)
-    return PartitionRecorder(recorder, clock, f"{topic}/{number}@{topic_id}")
 
 
 def hand_over(

@@ -8,7 +8,7 @@ offset, and passes over what is done. What the broker keeps as committed is for 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby
@@ -75,6 +75,9 @@ class MessageClock:
     def __call__(self) -> int:
         """Return the message's time."""
         return self.now_ns
+
+
+OpenRecorder = Callable[[str, MessageClock], Recorder]  # of a source
 
 
 class PartitionRecorder:
@@ -211,6 +214,13 @@ class PartitionRecorder:
             if is_told:
                 self.settle()
         self.recorder.close()
+
+
+def partition_of(topic: str, number: int, topic_id: str, source: str, open_recorder: OpenRecorder) -> PartitionRecorder:
+    """Return the recording of a topic's partition, under the source `<source>.<number>`, or `<topic>.<number>`."""
+    clock = MessageClock()
+    recorder = open_recorder(f"{source or topic}.{number}", clock)
+    return PartitionRecorder(recorder, clock, f"{topic}/{number}@{topic_id}")
 
 
 @dataclass(frozen=True)

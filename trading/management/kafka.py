@@ -12,7 +12,8 @@ from django.utils.module_loading import import_string
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
 
 if TYPE_CHECKING:
-    from timeseries.bus.consumer import OpenRecorder, TopicConsumer
+    from timeseries.bus.consumer import TopicConsumer
+    from timeseries.bus.partition import OpenRecorder
     from timeseries.bus.producer import BusProducer
     from timeseries.spool.hand_overs import HandOver
 
