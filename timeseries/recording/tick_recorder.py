@@ -28,7 +28,7 @@ from timeseries.recording.tick import (
 from timeseries.recording.writer import LaneWriter, StorageFault
 from timeseries.spool.counter import DOUBT, ISSUED, UNREAD
 from timeseries.spool.feed_keys import COUNTED, TIMES
-from timeseries.spool.frames import TickLayout, put_crc, with_crc
+from timeseries.spool.frames import TickLayout, with_crc
 from timeseries.spool.ordinals import NextOrdinal, Series
 from timeseries.values import (
     AHEAD_NS,
@@ -164,15 +164,16 @@ class TickRecorder(SourceUser):
                 since = instant - midnight
                 if since.days:
                     return self._tick(symbol, tick, at)
+                instant = start_ns + (since.seconds * 1_000_000 + since.microseconds) * 1000
             else:
-                start_ns = 0
                 try:
                     since = instant - EPOCH_UTC
                 except TypeError:  # its zone does not know its offset
                     since = MICROSECOND
-                if since.days < DAYS_TO_2000:
+                days = since.days
+                if days < DAYS_TO_2000:
                     return self._tick(symbol, tick, at)
-            instant = start_ns + ((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
+                instant = ((days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
         elif instant < FIRST_NS:
             return self._tick(symbol, tick, at)
         if instant > received + AHEAD_NS:
@@ -195,11 +196,9 @@ class TickRecorder(SourceUser):
                             ordinal = self._late(lane, series, instant, received, shape.layout, values)
                         sequence = lane.sequence + 1
                         head = (shape.prefix, sequence, instant, received, series.number, shape.bitmap, ordinal)
-                        body = shape.pack(*head, *values)
-                        crc = crc32(body, segment.seed)
-                        segment.map[start : end - 4] = body
-                        put_crc(segment.map, end - 4, crc)
-                        # Frame, CRC, then the counter; no signal comes between these, for nothing here is called.
+                        body = shape.pack(*(head + values))
+                        segment.map[start:end] = body + crc32(body, segment.seed).to_bytes(4, "little")
+                        # The frame, then the counter; no signal comes between these, for nothing here is called.
                         lane.sequence = sequence
                         segment.position = end
                         lane.words[ISSUED] = sequence
@@ -249,11 +248,9 @@ class TickRecorder(SourceUser):
                     else:
                         ordinal = self._late(lane, series, instant, received, layout, values)
                     sequence += 1
-                    body = pack(
-                        shape.prefix, sequence, instant, received, series.number, shape.bitmap, ordinal, *values
-                    )
-                    segment.map[start : end - 4] = body
-                    put_crc(segment.map, end - 4, crc32(body, segment.seed))
+                    head = (shape.prefix, sequence, instant, received, series.number, shape.bitmap, ordinal)
+                    body = pack(*(head + values))
+                    segment.map[start:end] = body + crc32(body, segment.seed).to_bytes(4, "little")
                     # As in `tick`: no signal comes between these.
                     lane.sequence = sequence
                     segment.position = start = end

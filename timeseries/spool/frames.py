@@ -33,7 +33,6 @@ TICK_BITS = {name: 1 << number for number, name in enumerate(TICK_FIELDS)}
 BAR = 1 << 31
 TICK_KNOWN = BAR | sum(TICK_BITS.values())
 
-put_crc = struct.Struct("<I").pack_into
 _HEADER = struct.Struct("<8sHHHHQQqqqII16s64s64s")
 _PREFIX = struct.Struct("<HBBIQ")
 _RECORD = struct.Struct("<QQqqII")
