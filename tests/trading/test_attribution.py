@@ -23,7 +23,7 @@ from trading.domain.attribution import Aftermath, Attribution, Judged, aftermath
 from trading.domain.exit_columns import Groups
 
 AT = datetime(2021, 4, 12, 4, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +226,21 @@ def test_another_signal_of_the_day_lends_nobody_a_price_that_is_older_than_an_ho
     for options in ((), ("--strategy", "late", "--from", "2021-04-12", "--to", "2021-04-12")):
         (row,) = (row for row in told(*options)["signals"] if row["strategy_id"] == "late")
         assert (row["signals"], row["with_ticks"]) == (1, 0), options
+
+
+@pytest.mark.ledger
+def test_without_days_it_tells_signals_of_days_on_which_nothing_was_traded(desk: DataManager) -> None:
+    """Of a strategy that only skipped, and of the day before and after all trades."""
+    for name, days in (("only skips", 1), ("orb", 3), ("orb", -3)):
+        desk.record_signal(name, "RELIANCE", AT + days * DAY, {}, decision="SKIPPED", reason=f"{days} days off")
+    made = told()
+    assert (made["from"], made["to"]) == ("2021-04-09", "2021-04-15")
+    assert {row["reason"]: row["signals"] for row in made["signals"]}.items() >= {
+        "3 days off": 1,
+        "-3 days off": 1,
+    }.items()
+    alone = told("--strategy", "only skips")
+    assert (alone["from"], alone["to"], len(alone["signals"])) == ("2021-04-13", "2021-04-13", 1)
 
 
 @pytest.mark.ledger

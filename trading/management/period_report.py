@@ -97,9 +97,11 @@ def add_known_argument(parser: ArgumentParser, *, addition: str = "") -> None:
     parser.add_argument("--as-known-on", metavar="YYYY-MM-DD", help=words)
 
 
-def selection_of(options: Mapping[str, Any], *, watched: bool = False, with_void: bool = False) -> Selection:
+def selection_of(
+    options: Mapping[str, Any], *, watched: bool = False, with_void: bool = False, with_signals: bool = False
+) -> Selection:
     """Return the trades that a report's options name; ``watched`` takes symbols that only ticked as well, ``with_void``
-    days on which nothing but void trades was opened.
+    days on which nothing but void trades was opened, ``with_signals`` those of signals alone.
 
     Raises: UnknownAccount, InvalidValue.
     """
@@ -113,6 +115,7 @@ def selection_of(options: Mapping[str, Any], *, watched: bool = False, with_void
         today=desk_date(datetime.now(UTC)),
         watched=watched,
         with_void=with_void,
+        with_signals=with_signals,
     )
 
 

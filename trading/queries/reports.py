@@ -41,6 +41,7 @@ from trading.queries.statistics import (
     capital_beside,
     first_trading_day,
     history_of,
+    signal_days,
     traded_span,
     trading_days,
 )
@@ -112,9 +113,11 @@ def selection(
     today: date | None = None,
     watched: bool = False,
     with_void: bool = False,
+    with_signals: bool = False,
 ) -> Selection:
     """Return what a caller asks for; without a day, from the first opening's to the last opening's or exit's, of void
-    trades only ``with_void``: where they count nowhere they must not stretch the sample of days either.
+    trades only ``with_void`` and of signals ``with_signals``: where they count nowhere they must not stretch the sample
+    of days either.
 
     A period ends with ``today`` at the latest, or with what is recorded of later days: the ratios of days know none
     that has not come. ``known_at`` and ``watched``: as `named_cut`; the days of a symbol that the ledger does not know
@@ -129,9 +132,10 @@ def selection(
     traded = replace(cut, instrument_id=None) if cut.instrument_id == UNKNOWN else cut
     if begins is None or ends is None or (today is not None and ends > today):
         span = traded_span(traded, with_void=with_void)
-        begins, ends = begins or span.first, ends or span.last
+        days = [day for day in (span.first, span.last, *(signal_days(traded) if with_signals else ())) if day]
+        begins, ends = begins or min(days, default=None), ends or max(days, default=None)
         if ends is not None and today is not None and ends > today:
-            ends = max(today, span.last or today)
+            ends = max([today, *days])
     if begins is None or ends is None or begins > ends:
         return Selection(cut, None, None, symbol)
     return Selection(cut, max(begins, EARLIEST), ends, symbol)

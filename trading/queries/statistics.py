@@ -22,7 +22,7 @@ from trading.domain.figures import Capital, ClosedTrade, Exit
 from trading.domain.flags import COST_GIVEN
 from trading.domain.shapes import PartTotals, Stats
 from trading.domain.statistics import Outcomes
-from trading.models import Account, DayTotal, Realisation, Strategy, Trade
+from trading.models import Account, DayTotal, Realisation, Signal, Strategy, Trade
 from trading.queries import as_known
 from trading.queries.accounts import capital_flows, pnl_by_day
 from trading.queries.as_known import KnownTrade
@@ -31,7 +31,7 @@ from trading.queries.day_only import is_untimed, without_flag
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.kept_statements import ACCOUNT, KeptStatement, PlainQuery, Slot
 from trading.queries.kept_tables import of_most
-from trading.queries.period import EARLIEST, check_days, date_in, last_days
+from trading.queries.period import EARLIEST, check_days, date_in, desk_date, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.trades import OPEN, VOID
 
@@ -341,3 +341,12 @@ def traded_span(cut: Cut, *, with_void: bool = False) -> TradedSpan:
         [day for day in days if day is not None] for days in ([*openings, *of_openings], [*exit_days, last_exit])
     )
     return TradedSpan(min(opened + exited, default=None), max(opened, default=None), max(exited, default=None))
+
+
+def signal_days(cut: Cut) -> tuple[date | None, ...]:
+    """Return the days, at the desk, of a cut's first and last signal, as they were known; None where there is none."""
+    signals = Signal.objects.filter(**cut.lookups())
+    if cut.known_at is not None:
+        signals = signals.filter(recorded_at__lt=cut.known_at)
+    ends = (signals.order_by(order).values_list("at", flat=True).first() for order in ("at", "-at"))
+    return tuple(None if at is None else desk_date(at) for at in ends)

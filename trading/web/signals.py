@@ -82,6 +82,7 @@ def signal_list(request: HttpRequest) -> HttpResponse:
         strategy_id=filters.strategy or None,
         symbol=filters.symbol or None,
         today=desk_date(now),
+        with_signals=True,
     )
     conditions = condition_rows(selected)
     groups, fault = _followed(selected, int(minutes)) if minutes else ([], "")

@@ -70,7 +70,9 @@ class Command(VeloxCommand):
     def answer(self, *, minutes: int, **period: Unpack[KnownPeriodOptions]) -> bool:
         if not 1 <= minutes <= MINUTES_MAX:
             raise InvalidValue(f"minutes is {minutes}.", field="minutes", hint=f"Give 1 to {MINUTES_MAX}.")
-        answer, age = read_older(self, lambda: signal_report(selection_of(period), open_reader(), minutes=minutes))
+        answer, age = read_older(
+            self, lambda: signal_report(selection_of(period, with_signals=True), open_reader(), minutes=minutes)
+        )
         figures = {**answer, **known_of(period), **age}
         currency, coloured = answer["currency"], frozenset({"Difference", "Move %"})
         conditions: Sequence[Mapping[str, Any]] = answer["conditions"]
