@@ -108,9 +108,9 @@ class Environment:
             raise _wrong(name, text, "on or off")
         return words[text.lower()]
 
-    def integer(self, name: str, default: int, *, minimum: int) -> int:
-        """Read a whole number of at least ``minimum``."""
-        number = self.optional_integer(name, minimum=minimum)
+    def integer(self, name: str, default: int, *, minimum: int, maximum: int | None = None) -> int:
+        """Read a whole number of at least ``minimum``, at most ``maximum``."""
+        number = self.optional_integer(name, minimum=minimum, maximum=maximum)
         return default if number is None else number
 
     def optional_integer(self, name: str, *, minimum: int, maximum: int | None = None) -> int | None:
@@ -155,8 +155,15 @@ class Environment:
             raise _wrong(name, text, "a zone of the tz database, such as Asia/Kolkata") from error
         return text
 
+    def currency(self, name: str, default: str) -> str:
+        """Read a currency's code of ISO 4217."""
+        text = self.text(name, default)
+        if not (text.isascii() and text.isalpha() and text.isupper() and len(text) == 3):
+            raise _wrong(name, text, "three capital letters, such as INR")
+        return text
+
     def code(self, name: str, default: str, *, length_max: int) -> str:
-        """Read a code of capital letters, as of a currency or an exchange."""
+        """Read a code of capital letters, as of an exchange."""
         text = self.text(name, default)
         if not (text.isascii() and text.isalnum() and text.isupper() and len(text) <= length_max):
             raise _wrong(name, text, f"a code of capital letters, at most {length_max}")

@@ -28,7 +28,7 @@ IS_DEMO = lazy((DATA_DIR / "demo.json").exists, bool)()
 
 # -- the desk: seeds of the first migration --------------------------------------------------------------------------
 TIME_ZONE = env.zone("VELOX_TIME_ZONE", "Asia/Kolkata")
-VELOX_CURRENCY = env.code("VELOX_CURRENCY", "INR", length_max=3)
+VELOX_CURRENCY = env.currency("VELOX_CURRENCY", "INR")
 VELOX_CAPITAL = env.money("VELOX_CAPITAL", "100000")
 VELOX_EXCHANGE = env.code("VELOX_EXCHANGE", "NSE", length_max=16)
 
@@ -206,9 +206,9 @@ INFLUXDB_V2_ORG = env.text("INFLUXDB_V2_ORG")
 INFLUXDB_V2_BUCKET = env.text("INFLUXDB_V2_BUCKET")
 INFLUXDB_V2_TOKEN = env.text("INFLUXDB_V2_TOKEN")
 VELOX_RECORDER_ELSEWHERE = env.flag("VELOX_RECORDER_ELSEWHERE", default=False)  # this web has no spool to keep
-VELOX_SPOOL_SYNC_MS = env.integer("VELOX_SPOOL_SYNC_MS", 200, minimum=1)
+VELOX_SPOOL_SYNC_MS = env.integer("VELOX_SPOOL_SYNC_MS", 200, minimum=1, maximum=60_000)
 VELOX_SPOOL_MAX_BYTES = env.optional_integer("VELOX_SPOOL_MAX_BYTES", minimum=64 * 1024 * 1024)
-VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)
+VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0, maximum=36_500)
 VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1, maximum=36_500)  # unset is for ever
 # Days that are over, as Delta tables on an object store (s3://bucket/prefix) or in a folder (file:///folder).
 VELOX_ARCHIVE_URL = env.text("VELOX_ARCHIVE_URL")
@@ -217,7 +217,7 @@ _access = {
     **{name: env.text(f"VELOX_ARCHIVE_{name.upper()}") for name in ("region", "access_key_id", "secret_access_key")},
 }
 ARCHIVE_ACCESS = {name: text for name, text in _access.items() if text}
-VELOX_KEEP_LOCAL_DAYS = env.optional_integer("VELOX_KEEP_LOCAL_DAYS", minimum=1)
+VELOX_KEEP_LOCAL_DAYS = env.optional_integer("VELOX_KEEP_LOCAL_DAYS", minimum=1, maximum=36_500)
 VELOX_ARCHIVE_CACHE_BYTES = env.integer("VELOX_ARCHIVE_CACHE_BYTES", 10 * 2**30, minimum=64 * 1024 * 1024)
 
 # -- metrics: for who has the token; without one there is no /metrics --------------------------------------------------

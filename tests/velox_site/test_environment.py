@@ -187,9 +187,17 @@ def test_what_would_let_in_any_host_is_no_name_of_one(text: str) -> None:
         Environment({"VELOX_HOSTS": text}).names("VELOX_HOSTS")
 
 
-def test_a_retention_that_the_calendar_does_not_have_is_refused_at_the_start(tmp_path: Path) -> None:
-    show = "from velox_site import settings; print(settings.VELOX_RETENTION_DAYS)"
-    for text, said in (("36500", "36500\n"), ("36501", "at least 1 and at most 36500"), ("", "None\n")):
-        variables = {**os.environ, "VELOX_DATA_DIR": str(tmp_path), "VELOX_RETENTION_DAYS": text}
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("VELOX_RETENTION_DAYS", {"36500": "36500\n", "36501": "at least 1 and at most 36500", "": "None\n"}),
+        ("VELOX_SPOOL_SYNC_MS", {"60000": "60000\n", "60001": "at least 1 and at most 60000", "": "200\n"}),
+        ("VELOX_CURRENCY", {"USD": "USD\n", "I": "three capital letters", "US1": "three capital letters", "": "INR\n"}),
+    ],
+)
+def test_what_no_desk_can_mean_is_refused_at_the_start(name: str, texts: dict[str, str], tmp_path: Path) -> None:
+    show = f"from velox_site import settings; print(settings.{name})"
+    for text, said in texts.items():
+        variables = {**os.environ, "VELOX_DATA_DIR": str(tmp_path), name: text}
         done = subprocess.run([sys.executable, "-c", show], cwd=ROOT, env=variables, capture_output=True, text=True)
         assert said in done.stdout + done.stderr
