@@ -25,6 +25,7 @@ from trading.operations.import_fills import import_fills
 AUTHOR = "feed"
 _LONGEST_PAUSE_SECONDS = 30.0
 _log = structlog.get_logger("trade")
+REFUSALS = (InvalidValue, CurrencyMismatch)
 FetchTrades = Callable[[], bytes]
 
 
@@ -109,31 +110,39 @@ class OrderBooking:
 
         One at which something goes wrong that nobody thought of waits on, and holds up no other.
         """
-        batch, left = list(self.waiting), list[Mapping[str, JSON]]()
-        batches = [batch] if batch else []
+        updates, left = list(self.waiting), list[Mapping[str, JSON]]()
+        fault = self._fault_of(updates) if updates else None
+        if fault is None:
+            del self.waiting[: len(updates)]
+            return True
+        if _is_of_the_ledger(fault):
+            return self._wait_for(fault)
+        for number, update in enumerate(updates):
+            fault = self._fault_of([update])
+            if fault is not None and _is_of_the_ledger(fault):
+                self.waiting[:number] = left
+                return self._wait_for(fault)
+            if isinstance(fault, REFUSALS):
+                self.refused += 1
+                _log.error("an order update is refused", error=str(fault), order_id=update.get("order_id"))
+            elif fault is not None:
+                left.append(update)
+                _log.error("an order update cannot be booked", error=repr(fault), exc_info=fault)
+        self.waiting[: len(updates)] = left
+        return not left
+
+    def _fault_of(self, updates: Sequence[Mapping[str, JSON]]) -> Exception | None:
+        """Book updates as a whole; return why that cannot be, else None."""
         try:
-            while batches:
-                updates = batches.pop(0)
-                try:
-                    self._book_updates(updates)
-                except Exception as error:
-                    is_refused = isinstance(error, InvalidValue | CurrencyMismatch)
-                    if isinstance(error, VeloxError) and not is_refused:
-                        _log.warning("order updates wait", count=len(self.waiting), error=str(error))
-                        return False
-                    if len(updates) > 1:
-                        batches = [[update] for update in updates]
-                        continue
-                    if is_refused:
-                        self.refused += 1
-                        _log.error("an order update is refused", error=str(error), order_id=updates[0].get("order_id"))
-                    else:
-                        left += updates
-                        _log.error("an order update cannot be booked", error=repr(error), exc_info=True)
-                del self.waiting[: len(updates)]
-            return not left
-        finally:
-            self.waiting[:0] = left
+            self._book_updates(updates)
+        except Exception as error:
+            return error
+        return None
+
+    def _wait_for(self, fault: Exception) -> bool:
+        """Tell that the updates wait, and return that they are not booked."""
+        _log.warning("order updates wait", count=len(self.waiting), error=str(fault))
+        return False
 
     def _book_updates(self, updates: Sequence[Mapping[str, JSON]]) -> None:
         statement = statement_of_updates(updates, self.tick_of)
@@ -166,3 +175,8 @@ class OrderBooking:
         if report.refusal is not None:
             _log.warning("the broker's trades are not taken", error=str(report.refusal))
         return True
+
+
+def _is_of_the_ledger(fault: Exception) -> bool:
+    """Tell whether the ledger takes nothing now, whatever the update."""
+    return isinstance(fault, VeloxError) and not isinstance(fault, REFUSALS)
