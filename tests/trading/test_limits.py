@@ -34,7 +34,7 @@ from trading.operations.set_limit import end_limit, set_limit
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
-from trading.queries.limits import limits_in_force, measured_limits
+from trading.queries.limits import limit_history, limits_in_force, measured_limits
 
 pytestmark = pytest.mark.usefixtures("ledger", "alone")
 
@@ -129,6 +129,20 @@ class TestSaid:
             set_limit(**{"account_code": "main", "kind": "daily_loss", "amount": 10_000, **SAID, **wrong})
         assert refusal.value.field == field
         assert not Limit.objects.exists() and not Journal.objects.exists()
+
+    @pytest.mark.parametrize("is_before", [True, False])
+    def test_the_command_means_the_account_that_is_named_before_or_behind_the_verb(self, is_before: bool) -> None:
+        account = ("--account", "replay")
+
+        def said(verb: str, *words: str) -> Any:
+            place = (*account, verb, *words) if is_before else (verb, *words, *account)
+            return answered("limits", *place)
+
+        said("set", "daily_loss", "2500", "--by", "asha", "--reason", "rule")
+        assert said("show")["limits"][0]["limit"] == "2500" and len(said("history")["rows"]) == 1
+        assert not limit_history(get_account("main")).exists()
+        said("end", "daily_loss", "--by", "asha", "--reason", "rule")
+        assert said("show")["limits"] == []
 
     def test_what_is_not_set_cannot_be_ended(self) -> None:
         with pytest.raises(InvalidValue, match="main has no limit trades"):

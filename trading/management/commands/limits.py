@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -46,7 +46,7 @@ class Command(VeloxCommand):
             verb.add_argument("--reason", required=True, help="why; it is kept")
         sets.add_argument("amount", help="money of the account's currency above 0, or a whole number")
         for verb in (show, history, sets, ends):
-            verb.add_argument("--account", default="main", help="the account (default: main)")
+            verb.add_argument("--account", default=SUPPRESS, help="the account (default: main)")
             add_format_arguments(verb, formats=FORMATS, below_another=True)
 
     def answer(
