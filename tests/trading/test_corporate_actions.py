@@ -410,6 +410,17 @@ class TestCommand:
         assert self.listed(capsys, *confirm) == []
         assert trades()[0][2:] == ("CLOSED", 0, -10000)
 
+    def test_terms_of_the_other_kind_are_refused(self, capsys: Any) -> None:
+        imported(
+            line("1", "BUY", 100, 100), option("2", "BUY", 500, 20), actions=(action(),), last_day=date(2026, 6, 30)
+        )
+        rows = {row["kind"]: str(row["action"]) for row in self.listed(capsys)}
+        for kind, option_, word in (("split", "--price", "0"), ("settlement", "--split", "2:1")):
+            with pytest.raises(CommandError, match=f"{option_} does nothing of") as refused:
+                self.listed(capsys, "--confirm", rows[kind], option_, word, "--by", "asha", "--reason", "note")
+            assert refused.value.returncode == 2
+        assert len(self.listed(capsys)) == len(rows)
+
     @pytest.mark.parametrize("args", [("--confirm", "9"), ("--confirm", "1", "--split", "two")])
     def test_what_cannot_be_done_ends_with_2(self, args: tuple[str, ...]) -> None:
         imported(line("1", "BUY", 100, 100))

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -24,6 +25,9 @@ DJANGOS_OWN = frozenset({
     "verbosity", "settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "stdout", "stderr",
 })  # fmt: skip
 
+
+# What an option may hold, None or empty where it was not given.
+Option = str | float | Path | Sequence[str] | Sequence[int] | Sequence[Path] | None
 
 BROKEN_OFF = 130  # the exit code of what Ctrl-C ended, as shells have it
 
@@ -70,6 +74,19 @@ class VeloxCommand(BaseCommand, ABC):
     def say(self, line: str) -> None:
         """Write a line that is not the answer to stderr, so that stdout stays one object."""
         self.stderr.write(line, self.style.NOTICE)
+
+
+def refuse_idle(where: str, options: Mapping[str, Option]) -> None:
+    """Refuse options that were given and would do nothing; ``where`` says beside or without what: "without --give".
+
+    An option was given where its setting is anything but None, False or empty.
+
+    Raises: InvalidValue.
+    """
+    for option, setting in options.items():
+        if setting is not None and setting is not False and setting not in ("", []):
+            dest = option.removeprefix("--").replace("-", "_")
+            raise InvalidValue(f"{option} does nothing {where}.", field=dest, hint="Leave it out.")
 
 
 def _must_be_text(words: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from trading.domain.values import Trade
 from trading.errors import InvalidValue
+from trading.management.base import refuse_idle
 from trading.management.output import Report, Table
 from trading.queries.accounts import get_account
 from trading.queries.period import parse_day
@@ -31,7 +32,7 @@ class TradeOptions(TypedDict):
     pk: int | None
     day: str | None
     strategy: str | None
-    account: str
+    account: str | None
 
 
 def add_name_arguments(parser: ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def add_name_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--pk", type=int, help="its primary key instead, as in the address of its page")
     parser.add_argument("--day", metavar="YYYY-MM-DD", help="the one opened on this trading day")
     parser.add_argument("--strategy", metavar="ID", help="the one of this strategy")
-    parser.add_argument("--account", default="main", help="the account (default: main)")
+    parser.add_argument("--account", help="the account (default: main)")
 
 
 def add_trade_arguments(parser: ArgumentParser) -> None:
@@ -57,11 +58,12 @@ def trade_pk(name: TradeOptions) -> int:
     Raises: InvalidValue, UnknownAccount, UnknownTrade, AmbiguousTrade.
     """
     if name["pk"] is not None and name["trade"] is None:
+        refuse_idle("beside --pk", {"--day": name["day"], "--strategy": name["strategy"], "--account": name["account"]})
         return name["pk"]
     if name["pk"] is not None or name["trade"] is None:
         raise InvalidValue("Name one trade.", field="trade", hint="Give its id, or --pk.")
     day = None if name["day"] is None else parse_day(name["day"])
-    return pk_of(get_account(name["account"]), name["trade"], strategy_id=name["strategy"], day=day)
+    return pk_of(get_account(name["account"] or "main"), name["trade"], strategy_id=name["strategy"], day=day)
 
 
 def trade_report(pk: int, trade: Trade, currency: str) -> Report:

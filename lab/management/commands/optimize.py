@@ -10,10 +10,10 @@ from lab.domain.fills import UNKNOWN, filled_as
 from lab.domain.windows import Objective
 from lab.management.arguments import add_fill_arguments, add_tick_arguments, fill_model, settings_of, ticks_of
 from lab.optimise.engines import ENGINES, LOCAL
-from lab.optimise.walk_forward import RANDOM, SEARCHES, SearchAnswer, SearchRequest, walk_forward
+from lab.optimise.walk_forward import GRID, RANDOM, SEARCHES, SearchAnswer, SearchRequest, walk_forward
 from timeseries.wiring import open_reader
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.queries.accounts import get_account
@@ -84,6 +84,8 @@ class Command(VeloxCommand):
             raise InvalidValue(f"jobs is {jobs}.", field="jobs", hint=f"Give 1 to {JOBS_MAX}.")
         if seed < 0:
             raise InvalidValue(f"seed is {seed}.", field="seed", hint="Give a whole number from 0 on.")
+        if search == GRID:
+            refuse_idle("of a grid", {"--seed": seed or None})
         capital = ask(get_account, account)
         request = SearchRequest(
             strategy=strategy,

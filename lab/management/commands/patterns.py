@@ -15,7 +15,7 @@ from lab.patterns.motif_looks import look_for_motifs
 from timeseries.reader import Reader
 from timeseries.wiring import open_reader
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.queries.accounts import get_account
@@ -28,6 +28,7 @@ COLUMNS = {
     "followed_bp": "Followed, bp", "usual_bp": "Usual, bp", "days": "Days", "p": "p", "p_corrected": "p of all looks",
     "holds": "Holds",
 }  # fmt: skip
+WIDTH, COUNT = 30, 10
 LIMITS = {"minutes": (1, 60), "horizon": (1, 240), "width": (8, 240), "count": (1, 50)}
 
 
@@ -47,8 +48,8 @@ class Command(VeloxCommand):
             "--horizon", type=int, default=5, metavar="CANDLES", help="until when it is followed (default: 5)"
         )
         parser.add_argument("--hold-out", type=int, metavar="DAYS", help="days at the end (default: half of them)")
-        parser.add_argument("--width", type=int, default=30, metavar="CANDLES", help="of a motif (default: 30)")
-        parser.add_argument("--count", type=int, default=10, metavar="N", help="of motifs (default: 10)")
+        parser.add_argument("--width", type=int, metavar="CANDLES", help=f"of a motif (default: {WIDTH})")
+        parser.add_argument("--count", type=int, metavar="N", help=f"of motifs (default: {COUNT})")
         parser.add_argument("--account", default="main", help="on whose pages it is kept (default: main)")
         add_format_arguments(parser)
 
@@ -64,10 +65,13 @@ class Command(VeloxCommand):
         minutes: int,
         horizon: int,
         hold_out: int | None,
-        width: int,
-        count: int,
+        width: int | None,
+        count: int | None,
         account: str,
     ) -> bool:
+        if kind == CANDLES:
+            refuse_idle("for candles", {"--width": width, "--count": count})
+        width, count = WIDTH if width is None else width, COUNT if count is None else count
         for name, number in (("minutes", minutes), ("horizon", horizon), ("width", width), ("count", count)):
             low, high = LIMITS[name]
             if not low <= number <= high:

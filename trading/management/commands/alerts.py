@@ -14,7 +14,7 @@ from trading.alerts.channels import all_channels
 from trading.alerts.trial import send_test
 from trading.domain.alert_address import first_refusal
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
 from trading.models import Alert
@@ -23,6 +23,7 @@ from trading.queries.accounts import get_account
 from trading.queries.alerts import AlertRow, alert_rows, channel_rows
 from trading.transactions import ask
 
+SHOWN = 200
 COLUMNS = ["Since", "Kind", "Part", "Code", "Account", "Text", "Over since", "Times", "Sent", "Waiting", "Given up"]
 
 
@@ -41,9 +42,9 @@ class Command(VeloxCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--account", default="main")
+        parser.add_argument("--account", help="whose alerts (default: main)")
         parser.add_argument("--kind", choices=Alert.Kind.values, default="")
-        parser.add_argument("--limit", type=int, default=200, help="at most so many (default: 200)")
+        parser.add_argument("--limit", type=int, help=f"at most so many (default: {SHOWN})")
         deeds = parser.add_mutually_exclusive_group()
         deeds.add_argument(
             "--test", action="store_true", help="send a message to each channel and say what became of it"
@@ -57,15 +58,19 @@ class Command(VeloxCommand):
     def answer(
         self,
         *,
-        account: str,
+        account: str | None,
         kind: str,
-        limit: int,
+        limit: int | None,
         test: bool,
         channels: bool,
         add: str | None,
         off: str | None,
         on: str | None,
     ) -> bool:
+        deeds = {"--test": test, "--channels": channels, "--add": add, "--off": off, "--on": on}
+        for deed, setting in deeds.items():
+            if setting not in (None, False):
+                refuse_idle(f"beside {deed}", {"--account": account, "--kind": kind, "--limit": limit})
         if test:
             return self._test()
         if add is not None or off is not None or on is not None:
@@ -74,6 +79,7 @@ class Command(VeloxCommand):
             refused = _refused()
             self.emit(_channels(refused))
             return not (channels and refused)
+        account, limit = account or "main", SHOWN if limit is None else limit
         if limit < 1:
             raise InvalidValue(f"limit is {limit}.", field="limit", hint="Give at least 1.")
         rows = ask(lambda: alert_rows(get_account(account), kind=kind, limit=limit))

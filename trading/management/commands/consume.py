@@ -18,7 +18,7 @@ from timeseries.values import parse_name, utc
 from trading import summon
 from trading.errors import InvalidValue
 from trading.management import kafka
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.files import read_text, write_file
 from trading.management.output import Report, Table, add_format_arguments
 from trading.queries.accounts import get_account
@@ -71,6 +71,12 @@ class Command(VeloxCommand):
     ) -> bool:
         if (source or partition or hand_over or take_over) and len(topics) > 1:
             raise InvalidValue("--source and --partition name one topic's.", field="source", hint="Start one for each.")
+        if hand_over is None:
+            refuse_idle("without --hand-over", {"--to": to})
+        else:
+            refuse_idle("beside --hand-over", {"--until-end": until_end, "--skip-lost": skip_lost})
+        if take_over is not None and hand_over is None:
+            refuse_idle("beside --take-over, whose file says it", {"--partition": partition, "--source": source})
         code = get_account(account).code
         opener = _opener(code)
         if hand_over is not None:

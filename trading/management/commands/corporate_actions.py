@@ -7,7 +7,7 @@ from datetime import date
 
 from trading.domain.split import BONUS, SPLIT
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.models import CorporateAction
@@ -72,11 +72,21 @@ class Command(VeloxCommand):
         symbol: str | None,
     ) -> bool:
         day = None if on is None else parse_day(on)
+        of_both, of_split = {"--on": on, "--symbol": symbol}, {"--split": split, "--bonus": bonus}
+        of_settlement = {"--price": price, "--shares": shares}
+        if confirm is None:
+            where = "without --confirm" if dismiss is None else "beside --dismiss"
+            refuse_idle(where, {**of_split, **of_settlement, **of_both})
+        if confirm is None and dismiss is None:
+            refuse_idle("without --confirm and --dismiss", {"--by": by, "--reason": reason})
         if dismiss is not None:
             dismiss_action(dismiss, by=by, reason=reason)
         elif confirm is not None and _is_settlement(confirm):
+            refuse_idle("of a settlement", of_split)
             confirm_settlement(confirm, price=price, shares=shares, day=day, symbol=symbol, by=by, reason=reason)
         elif confirm is not None:
+            if CorporateAction.objects.filter(pk=confirm).exists():  # else it is told that there is none
+                refuse_idle("of what is no settlement", of_settlement)
             _confirm_split(confirm, split, bonus, day=day, symbol=symbol, by=by, reason=reason)
         of = get_account(account)
         actions = corporate_actions(of, with_decided=with_decided)

@@ -12,7 +12,7 @@ from typing import Any, Unpack
 from trading.domain.shapes import DaySummary
 from trading.errors import InvalidValue, LedgerReadOnly
 from trading.management import figure_tables
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import Report, add_format_arguments
 from trading.management.period_report import (
@@ -62,10 +62,11 @@ class Command(VeloxCommand):
         is_span = period["first"] is not None or period["last"] is not None
         if is_span and date is not None:
             raise InvalidValue("--date is one day.", field="date", hint="Give --date, or --from and --to.")
-        for word, is_asked in (("publish", publish), ("rebuild", rebuild)):
-            if is_asked and (is_span or period["symbol"] is not None):
-                raise InvalidValue(
-                    "Only a whole day is published.", field=word, hint=f"Give --{word} with --date alone."
+        narrowing = {"--from": is_span, "--symbol": period["symbol"], "--as-known-on": period["as_known_on"]}
+        for option, setting in narrowing.items():
+            if setting not in (None, False):
+                refuse_idle(
+                    f"beside {option}: only a whole day is published", {"--publish": publish, "--rebuild": rebuild}
                 )
         if is_span:
             with one_moment():

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from trading.bookkeeping.contract_terms import PARSERS
 from trading.domain.instrument_file import parse_instruments
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.files import read_text
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
@@ -66,8 +66,13 @@ class Command(VeloxCommand):
             raise InvalidValue("--load and --correct are two things.", field="load", hint="Do one after the other.")
         if terms and correct is None:
             raise InvalidValue("Nothing is corrected.", field="correct", hint="Name the instrument: --correct SYMBOL.")
+        if load is not None or correct is not None:
+            refuse_idle("beside --load and --correct", {"SYMBOL": symbol, "--unreviewed": unreviewed})
+        else:
+            refuse_idle("without --load and --correct", {"--by": by, "--reason": reason})
         if load is not None:
             return self._load(load, known_only=known_only, by=by, reason=reason)
+        refuse_idle("without --load", {"--known": known_only})
         if correct is not None:
             rows = self._correct(correct, terms, by=by, reason=reason)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table, Value
 from trading.operations.give_cost import give_cost
@@ -35,6 +35,8 @@ class Command(VeloxCommand):
             if cost is None or on is None:
                 raise InvalidValue("The cost is not given.", field="cost", hint="Give --cost and --on.")
             give_cost(give, cost, parse_day(on), by=by, reason=reason)
+        else:
+            refuse_idle("without --give", {"--cost": cost, "--on": on, "--by": by, "--reason": reason})
         of = get_account(account)
         sales = opening_sales(of)
         names = ("sale", "day", "symbol", "strategy", "quantity", "price")

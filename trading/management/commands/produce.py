@@ -16,7 +16,8 @@ from trading.errors import InvalidValue
 from trading.feeds import stamps, volume
 from trading.feeds.feed import Reading, read_feed
 from trading.feeds.names import FileSymbols
-from trading.management.base import VeloxCommand
+from trading.feeds.volume import AUTO
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.kafka import end_of_process, producer_of
 from trading.management.output import Report, Table, add_format_arguments
 from trading.queries.instruments import may_be_negative
@@ -68,6 +69,8 @@ class Command(VeloxCommand):
             raise InvalidValue("Give market files, or --live with a source.", field="files")
         if rows < 1 or (create is not None and create < 1):
             raise InvalidValue("--rows and --create are numbers from 1 on.", field="rows")
+        if live:
+            refuse_idle("beside --live", {"--symbol": symbol, "--volume": volume != AUTO, "--stamp": stamp != AUTO})
         producer = producer_of(topic, partitions=create)
         if live:
             ticks, end, count = LiveTicks(wiring.open_spool(), live), end_of_process(), 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trading.brokers.files import mapped, read_statement
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.break_tables import approval_report, breaks_report
 from trading.management.files import read_broker_file, read_password, read_text
 from trading.management.output import add_format_arguments
@@ -68,9 +68,23 @@ class Command(VeloxCommand):
         if approve:
             if files:
                 raise InvalidValue("Breaks are approved without files.", field="files", hint="Name the breaks alone.")
+            of_a_look = {
+                "--from": first,
+                "--to": last,
+                "--plan": plan,
+                "--zone": zone,
+                "--symbols": symbols,
+                "--mapping": mapping,
+                "--password-file": password_file,
+            }
+            refuse_idle("beside --approve", of_a_look)
             approved = approve_breaks(account, approve, by=by, reason=reason, as_it_is=as_it_is)
             self.emit(approval_report(account, approved))
             return True
+        refuse_idle("without --approve", {"--as-it-is": as_it_is, "--as": by, "--reason": reason})
+        if not files:
+            of_a_file = {"--zone": zone, "--symbols": symbols, "--mapping": mapping, "--password-file": password_file}
+            refuse_idle("without a file", of_a_file)
         password = None if password_file is None else read_password(password_file)
         layouts = [mapped(read_text(path, field="mapping"), path.name) for path in mapping]
         statements = [

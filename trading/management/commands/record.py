@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -26,12 +27,13 @@ from trading.feeds.live.recorder_process import alone, record_until_told
 from trading.feeds.live.recording import FeedRecorder
 from trading.feeds.live.socket_line import must_be_safe
 from trading.feeds.live.trades_of_day import TRADES, fetch_trades
-from trading.management.base import VeloxCommand
+from trading.management.base import Option, VeloxCommand, refuse_idle
 from trading.management.files import read_text, strategy_rules
 from trading.management.output import Report, Table, add_format_arguments
 from trading.queries.accounts import get_account
 
-FILE, KAFKA = "file", "kafka"
+FILE, KAFKA, DHAN = "file", "kafka", "dhan"
+FROZEN_SECONDS = 60.0
 
 
 class Command(VeloxCommand):
@@ -58,7 +60,9 @@ class Command(VeloxCommand):
         parser.add_argument("--trades-url", help="another address of the day's trades; - asks for none")
         parser.add_argument("--python", metavar="FILE", help="fyers, ib: the interpreter that has the SDK")
         parser.add_argument("--silent-seconds", type=float, help="silence that ends a connection (kite 10, others 30)")
-        parser.add_argument("--frozen-seconds", type=float, default=60.0, help="the same, with messages but no move")
+        parser.add_argument(
+            "--frozen-seconds", type=float, help=f"the same, with messages but no move (default: {FROZEN_SECONDS:g})"
+        )
         parser.add_argument("--any-time", action="store_true", help="also while the exchange is closed")
         parser.add_argument("--once", action="store_true", help="end with the session")
         add_format_arguments(parser, formats=("table", "json"))
@@ -79,15 +83,30 @@ class Command(VeloxCommand):
         trades_url: str | None,
         python: str | None,
         silent_seconds: float | None,
-        frozen_seconds: float,
+        frozen_seconds: float | None,
         any_time: bool,
         once: bool,
     ) -> bool:
+        options = {
+            "--instruments": instruments,
+            "--strategy": strategy,
+            "--strategy-rule": strategy_rule,
+            "--times": times,
+            "--python": python,
+            "--url": url,
+            "--trades-url": None if trades_url == "-" else trades_url,  # none is what most feeds ask for anyhow
+            "--frames": frames,
+            "--silent-seconds": silent_seconds,
+            "--frozen-seconds": frozen_seconds,
+            "--any-time": any_time,
+            "--once": once,
+        }
         if feed == KAFKA:
+            _refuse_idle(feed, feed, options)
             if not files:
                 raise InvalidValue("Name the topics: record --feed kafka TOPIC...", field="files")
-            options = {"account": account, "source": source or "", "until_end": once, "format": self.form}
-            call_command("consume", *map(str, files), **options, output=self.output, stdout=self.stdout)
+            of_consume = {"account": account, "source": source or "", "until_end": once, "format": self.form}
+            call_command("consume", *map(str, files), **of_consume, output=self.output, stdout=self.stdout)
             return True
         if instruments is None:
             raise InvalidValue("--instruments CSV names what is subscribed to.", field="instruments")
@@ -97,6 +116,7 @@ class Command(VeloxCommand):
         if bool(files) != (feed == FILE):
             raise InvalidValue("Files of frames go with --feed file.", field="files")
         source = parse_name(source or feed, "source")
+        _refuse_idle(feed, name, options)
         listing = parse_listing(read_text(instruments, field="instruments"), name)
         booking = OrderBooking(book.code, rules, ticks_of(listing))
         if feed == FILE:
@@ -107,7 +127,8 @@ class Command(VeloxCommand):
         of_feed, folder = FEEDS[name], settings.DATA_DIR / "feeds"
         must_be_safe(url or "wss://")
         patience = ConnectionPatience(
-            silent_seconds=silent_seconds or of_feed.silent_seconds, frozen_seconds=frozen_seconds
+            silent_seconds=silent_seconds or of_feed.silent_seconds,
+            frozen_seconds=FROZEN_SECONDS if frozen_seconds is None else frozen_seconds,
         )
         if of_feed.is_child:
             must_have_sdk(name, python)
@@ -149,3 +170,21 @@ class Command(VeloxCommand):
         tables = [Table(f"Recorded · {recorder.feed}", ["What", "Count"], plain)]
         tables += [Table("Gaps", ["From", "To", "Reason"], gaps)] if gaps else []
         self.emit(Report(f"Feed {recorder.feed}", body, tables))
+
+
+def _refuse_idle(feed: str, name: str, options: Mapping[str, Option]) -> None:
+    """Refuse options that do nothing for a feed; ``name`` is that of the broker. Raises: InvalidValue."""
+    served = set()
+    if feed != KAFKA:
+        served |= {"--instruments", "--strategy", "--strategy-rule"}
+    if feed != FILE:
+        served.add("--once")
+    if name == DHAN:
+        served.add("--times")
+    if name in TRADES and feed != FILE:
+        served.add("--trades-url")
+    if feed in FEEDS:
+        served |= {"--frames", "--silent-seconds", "--frozen-seconds", "--any-time"}
+        served.add("--python" if FEEDS[name].is_child else "--url")
+    where = f"with --feed {feed}" if feed == name else f"with --feed {feed} of {name}"
+    refuse_idle(where, {option: setting for option, setting in options.items() if option not in served})

@@ -12,7 +12,7 @@ from django.conf import settings
 from timeseries.shipping.resending import Resent
 from timeseries.wiring import open_pump
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table, Value
 
@@ -37,8 +37,8 @@ class Command(VeloxCommand):
         add_format_arguments(parser, formats=("table", "json"))
 
     def answer(self, *, since: str | None, damaged: bool, give_up: bool) -> bool:
-        if give_up and not damaged:
-            raise InvalidValue("--give-up goes with --damaged.", field="give_up")
+        if not damaged:
+            refuse_idle("without --damaged", {"--give-up": give_up})
         pump = open_pump()
         sent = Resent(mendings=pump.heal(give_up=give_up)) if since is None else pump.resend(instant(since))
         files = [asdict(mending) for mending in sent.mendings]

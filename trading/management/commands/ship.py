@@ -18,7 +18,7 @@ from trading.alerts.watch import watching
 from trading.companion.companion import Companion
 from trading.companion.follower import Follower
 from trading.errors import LedgerNotReady, SpoolFull
-from trading.management.base import VeloxCommand
+from trading.management.base import VeloxCommand, refuse_idle
 from trading.queries.projection import journal_ends, unprojected
 from trading.small_memory import stay_small
 
@@ -38,6 +38,7 @@ class Command(VeloxCommand):
     def answer(self, *, watch: bool, stay: bool, stay_with: int | None, lock: int | None) -> bool:
         stay_small()
         if not watch:
+            refuse_idle("without --watch", {"--stay": stay, "--stay-with": stay_with})
             return self._ship_once()
         _on_a_signal(lambda *_: sys.exit(0))  # as soon as the lock names us; there is nothing to finish yet
         while True:
