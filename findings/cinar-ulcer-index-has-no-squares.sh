@@ -6,7 +6,7 @@
 # make a deep fall weigh more.
 # Seen, cinar/indicator v2.1.16 (Go): 10, then 0. The mean of the falls is squared and its root taken, which is the mean
 # again. A portfolio of steady falls of 10 % and one that fell by 20 % half of the time have the same index.
-# What VELOX does: it has no Ulcer Index; its drawdowns are told as the deepest and the longest.
+# What VELOX does: it has no Ulcer Index; its drawdowns are told by their depth and their days.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder"; rm -rf "$folder"' EXIT
