@@ -316,6 +316,17 @@ def test_the_time_is_the_arguments_else_the_ticks_else_the_clocks(tmp_path: Path
     desk.close()
 
 
+def test_a_tick_keeps_its_volume_where_the_last_one_had_a_time_in_its_place(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    for _ in range(3):
+        desk.tick("A", {"ltp": 5, "timestamp": OPEN_NS}, OPEN_NS)
+        desk.tick("A", {"ltp": 6, "volume": 7}, OPEN_NS)
+        with pytest.raises(InvalidValue):
+            desk.tick("A", {"ltp": 6, "volume": -7}, OPEN_NS)
+    assert [(point["close"], point.get("volume")) for point in stored(tmp_path)] == [(5.0, None), (6.0, 7.0)] * 3
+    desk.close()
+
+
 def test_the_time_goes_by_the_feeds_own_name_where_that_is_certain(tmp_path: Path) -> None:
     desk = recorder(tmp_path)
     stamps = {

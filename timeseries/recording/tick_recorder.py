@@ -149,9 +149,11 @@ class TickRecorder(SourceUser):
         if received >> LOOK_BITS != self._looked:  # once a second the careful way looks at files and companion
             return self._tick(symbol, tick, at)
         try:
-            instant: Any = tick[shape.time] if at is None and shape.time else at
-        except KeyError:  # as many keys, but another one in place of the time's
+            instant: Any = tick[shape.time] if shape.time else at
+        except KeyError:  # as many keys, but another one in place of the time's: a volume, say
             return self._tick(symbol, tick, at)
+        if at is not None:
+            instant = at
         if instant is None:
             if at is None and shape.time:  # another key may have the time
                 return self._tick(symbol, tick, at)
