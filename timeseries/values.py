@@ -174,7 +174,7 @@ class WallDay(NamedTuple):
     start_ns: int  # the same instant in ns UTC
 
 
-NO_DAY = WallDay(EPOCH - timedelta(days=1), 0)  # no time that is accepted falls in it
+NO_DAY = WallDay(EPOCH, 2**63)  # no time that is accepted falls in it: its instants lie beyond all
 
 
 @lru_cache(maxsize=4096)

@@ -316,6 +316,19 @@ def test_the_time_is_the_arguments_else_the_ticks_else_the_clocks(tmp_path: Path
     desk.close()
 
 
+@pytest.mark.parametrize("never", [datetime(1969, 12, 31, 19), datetime(1970, 1, 1), datetime(1970, 1, 1, 5, 30)])
+def test_a_naive_time_of_1970_is_none_before_any_day_is_known(tmp_path: Path, never: datetime) -> None:
+    desk = recorder(tmp_path, zone=ZoneInfo("America/New_York"))  # `datetime.fromtimestamp(0)` is of 1969 there
+    for _ in range(3):
+        assert desk.tick("A", {"ltp": 5, "exchange_timestamp": never})
+        assert desk.tick("A", {"ltp": 5}, NOW)
+        for tick in ({"ltp": 5, "timestamp": never}, {"ltp": 5}):
+            with pytest.raises(InvalidValue):
+                desk.tick("A", tick, None if "timestamp" in tick else never)
+    assert {point["exchange_time"] for point in stored(tmp_path)} == {NOW}
+    desk.close()
+
+
 def test_a_tick_keeps_its_volume_where_the_last_one_had_a_time_in_its_place(tmp_path: Path) -> None:
     desk = recorder(tmp_path)
     for _ in range(3):
