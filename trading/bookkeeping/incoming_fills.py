@@ -196,11 +196,16 @@ def checked(incoming: IncomingFill, instrument: Instrument, account: Account) ->
             field="multiplier",
             hint=f"`manage.py instruments --correct {incoming.symbol} --multiplier ...` puts it right.",
         )
-    day = fill.day if fill.at is None else references.day_of(fill.at, instrument)
+    incoming = on_trading_day(incoming, instrument)
     is_cash = fill.is_cash or (line.segment is None and instrument.kind == Instrument.Kind.EQUITY)
-    if (fill.day, fill.is_cash) == (day, is_cash):
-        return incoming
-    return replace(incoming, fill=replace(fill, day=day, is_cash=is_cash))
+    return incoming if fill.is_cash == is_cash else replace(incoming, fill=replace(incoming.fill, is_cash=is_cash))
+
+
+def on_trading_day(incoming: IncomingFill, instrument: Instrument) -> IncomingFill:
+    """Return a fill under the trading day of its time, where it has one: an evening may be of a file's next day."""
+    fill = incoming.fill
+    day = fill.day if fill.at is None else references.day_of(fill.at, instrument)
+    return incoming if fill.day == day else replace(incoming, fill=replace(fill, day=day))
 
 
 def _unproven(incoming: IncomingFill) -> IncomingFill:

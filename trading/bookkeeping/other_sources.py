@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from trading.bookkeeping.incoming_fills import IncomingFill, TriedFiles
+from trading.bookkeeping.incoming_fills import IncomingFill, TriedFiles, on_trading_day
 from trading.brokers.values import Remark
 from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
@@ -61,11 +61,12 @@ def compare_sources(
     by_symbol: defaultdict[str, list[IncomingFill]] = defaultdict(list)
     for each in incoming:
         by_symbol[each.symbol].append(each)
-    for symbol, fills in by_symbol.items():
+    for symbol, of_symbol in by_symbol.items():
         instrument = find_instrument(symbol) if tried is None else tried.instrument(symbol)
         if instrument is None:
-            check.free += fills
+            check.free += of_symbol
             continue
+        fills = [on_trading_day(each, instrument) for each in of_symbol]
         sources: defaultdict[date, DaySources] = defaultdict(DaySources)
         days = [each.fill.day for each in fills]
         if instrument.pk is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from django.db.models import Max
 
 from trading.bookkeeping import stating
@@ -16,6 +18,7 @@ from trading.queries.accounts import get_account
 from trading.transactions import in_parts, reading
 
 IMPORT = "broker_import"
+_DAY = timedelta(days=1)
 
 
 @in_parts()
@@ -41,5 +44,8 @@ def import_charges(account_code: str, statement: Statement, *, by: str = "") -> 
             # Fills of an earlier time may have built trades of later days anew.
             stated = StatedCharge.objects.filter(account__code=account_code).aggregate(last=Max("last_day"))["last"]
         reason = f"Fills of a {statement.broker} {statement.kind}"
-        spread_charges(account_code, min(days), max(*days, stated or days[0]), by=by, reason=reason)
+        # The exchange's zone lies at most a day away from the file's.
+        first = max(min(days), date.min + _DAY) - _DAY
+        last = min(max(*days, stated or days[0]), date.max - _DAY) + _DAY
+        spread_charges(account_code, first, last, by=by, reason=reason)
     return new

@@ -14,9 +14,10 @@ from trading.domain.compared import Comparison, Coverage, UncomparedPart, group_
 from trading.domain.fill_breaks import ComparedFill
 from trading.domain.position_breaks import ComparedPosition, StatedResult
 from trading.domain.stated_charges import ChargeSource
-from trading.models import Instrument
+from trading.models import Exchange, Instrument
 from trading.queries.instrument_names import NameMap, ResolvedNames, names_of
 from trading.queries.instruments import exchange_of, shown_symbol
+from trading.queries.period import date_in
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ class _StatementSide:
         instruments += [line.instrument for line in statement.positions]
         instruments += [line.instrument for line in statement.notes]
         self.names: ResolvedNames = names_of(instruments, symbols)
+        self.zones = dict(Exchange.objects.values_list("code", "zone"))
 
     def run(self) -> None:
         """Take every line; what a reader could not read stays among what is left out."""
@@ -91,7 +93,7 @@ class _StatementSide:
         if not statement.fills:  # a note beside its own fills says nothing new
             side.orders += self._notes()
         if fills:
-            days = [fill.day for _, fill in fills]
+            days = [line.day for line, _ in fills]
             first, last = statement.first_day or min(days), statement.last_day or max(days)
             side.coverage.append(
                 Coverage(min(first, *days), max(last, *days), frozenset(group_of(fill.exchange) for _, fill in fills))
@@ -131,11 +133,13 @@ class _StatementSide:
         for line in self.statement.fills:
             symbol = self._symbol(line.instrument, line.place)
             if symbol is not None:
+                zone = self.zones.get(exchange_of(symbol))
                 yield (
                     line,
                     ComparedFill(
                         exchange=exchange_of(symbol),
-                        day=line.day,
+                        # An evening may be of the file's next day.
+                        day=line.day if line.at is None or zone is None else date_in(line.at, zone),
                         symbol=symbol,
                         side=line.side,
                         quantity=line.quantity,
