@@ -11,9 +11,10 @@ import pytest
 from tests.trading.statements import OPEN, future, line, statement
 from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.bookkeeping.import_trial import ImportTrial
-from trading.brokers.values import FillLine
+from trading.brokers.values import FillKind, FillLine
 from trading.models import Trade
 from trading.operations import import_fills as importing
+from trading.operations.add_fill import add_fill
 from trading.operations.close_position import close_position
 from trading.operations.import_fills import import_fills
 from trading.operations.open_position import open_position
@@ -123,3 +124,63 @@ class TestListings:
         assert imported(later, self.SELL).findings == []
         other = line("9", "BUY", 10, 100, instrument={"isin": "INE009A01021", "symbol": "INFY"})
         assert imported(other).findings == []
+
+
+class TestOrders:
+    """An order's line, or the sum that a bill tells, beside what a strategy booked of it."""
+
+    @pytest.mark.parametrize(
+        ("file_order", "order", "ids", "reasons"),
+        [
+            ("77", "77", ("1", "2"), []),
+            ("77", "77", (None, None), []),
+            ("77", None, ("1", "2"), ["booked_without_id"]),
+            ("bill-501-BUY", "77", ("1", "2"), ["booked_without_id"]),
+            ("bill-501-BUY", "77", (None, None), ["booked_without_id"]),
+            ("bill-501-BUY", None, ("1", "2"), ["booked_without_id"]),
+            (None, "77", ("1", "2"), ["booked_without_id"]),
+            (None, "77", (None, None), ["booked_without_id"]),
+        ],
+    )
+    def test_it_is_not_booked_beside_them(
+        self, file_order: str | None, order: str | None, ids: tuple[str | None, str | None], reasons: list[str]
+    ) -> None:
+        ordered = line(None, "BUY", 125, 100.4, minute=2, kind=FillKind.ORDER, order_id=file_order)
+        by_the_bot("RELIANCE", fill_id=ids[0], order_id=order)
+        add_fill("main", "T1", "BUY", 101, 50, OPEN, fill_id=ids[1], order_id=order)
+        outcome = imported(ordered)
+        assert ([row.reason for row in outcome.refused], outcome.findings) == (reasons, [])
+        assert (outcome.already_known, open_trades()) == (1 - len(reasons), ["T1"])
+
+    @pytest.mark.parametrize("file_order", ["77", "bill-501-BUY", None])
+    def test_of_another_side_or_order_it_is_booked(self, file_order: str | None) -> None:
+        of_order = file_order == "77"
+        by_the_bot("RELIANCE", "LONG" if of_order else "SHORT", fill_id="1", order_id="78")
+        ordered = line(None, "BUY", 75, minute=2, kind=FillKind.ORDER, order_id=file_order)
+        assert imported(ordered).refused == []
+        assert len(open_trades()) == 2
+
+    def test_an_order_of_another_quantity_than_was_booked_of_it_is_named(self) -> None:
+        by_the_bot("RELIANCE", fill_id="1", order_id="77")
+        (finding,) = imported(line(None, "BUY", 100, kind=FillKind.ORDER, order_id="77")).findings
+        assert "order 77 of 2026-06-01 is booked with another quantity" in finding
+
+    @pytest.mark.parametrize(
+        ("told", "words"),
+        [
+            ({"kind": FillKind.ORDER, "order_id": "77"}, "order 77 of 2026-06-01 stands twice"),
+            ({"kind": FillKind.ORDER, "order_id": "bill-501-BUY"}, "fill order-bill-501-BUY-75 of .* may stand twice"),
+            ({}, "fill row-.* may stand twice"),
+        ],
+    )
+    def test_what_a_strategy_tells_with_ids_behind_the_file_is_named(self, told: dict[str, Any], words: str) -> None:
+        row = line(None, "BUY", 75, minute=0, **told)
+        assert imported(row).findings == []
+        by_the_bot("RELIANCE", fill_id="1", order_id="77")
+        (finding,) = imported(row).findings
+        assert re.search(words, finding)
+
+    def test_a_fill_with_an_id_and_no_order_is_not_booked_beside_an_order_that_is_like_it(self) -> None:
+        by_the_bot("RELIANCE", order_id="77")
+        assert [row.reason for row in imported(line("1", "BUY", 75)).refused] == ["booked_without_id"]
+        assert imported(line("2", "BUY", 75, order_id="78")).fills == 1

@@ -6,7 +6,7 @@ nothing but its order. Where that leaves a doubt, the row is refused and named.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -29,15 +29,26 @@ LikeRow = tuple[datetime | None, str, int, int]  # instant and content of a row 
 @dataclass(slots=True)
 class DaySources:
     """What is known of one instrument's day: the keys of all files' fills (``rows`` and ``ids`` are of other files than
-    the one looked at, ``like`` the keys of these rows with their orders), what strategies said without ids, and
-    what files brought of which a trade stands (``standing``: keys, and ``standing_orders``)."""
+    the one looked at, ``like`` the keys of these rows with their orders), what strategies said, and what files brought
+    of which a trade stands (``standing``: keys, and ``standing_orders``).
+
+    Of what strategies said, ``orders`` and ``orders_by_ids`` are the units of an order without ids of its fills and
+    with them, ``contents`` are fills without any id, ``contents_of_orders`` those with their order's alone,
+    ``contents_with_ids`` those with their own, ``units`` the units of each side, and ``units_without_order`` those of
+    fills that have an id of their own alone.
+    """
 
     kept: set[str] = field(default_factory=set)
     rows: set[str] = field(default_factory=set)
     like: defaultdict[LikeRow, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     ids: set[str] = field(default_factory=set)
-    orders: dict[str, int] = field(default_factory=dict)  # units that strategies said of an order
+    orders: Counter[str] = field(default_factory=Counter)
+    orders_by_ids: Counter[str] = field(default_factory=Counter)
     contents: set[Content] = field(default_factory=set)
+    contents_of_orders: set[Content] = field(default_factory=set)
+    contents_with_ids: set[Content] = field(default_factory=set)
+    units: Counter[str] = field(default_factory=Counter)
+    units_without_order: Counter[str] = field(default_factory=Counter)
     standing: set[str | None] = field(default_factory=set)
     standing_orders: set[str | None] = field(default_factory=set)
 
@@ -108,12 +119,26 @@ def _take_ledger(
         if IMPORTED in marks:
             source.standing.add(fill_id)
             source.standing_orders.add(order_id)
-        elif fill_id is not None:
-            source.ids.add(fill_id)
-        elif order_id is not None:
-            source.orders[order_id] = source.orders.get(order_id, 0) + to_units(quantity)
         else:
-            source.contents.add((side, to_units(quantity), to_units(price)))
+            _take_booked(source, fill_id, order_id, (side, to_units(quantity), to_units(price)))
+
+
+def _take_booked(source: DaySources, fill_id: str | None, order_id: str | None, content: Content) -> None:
+    """Add a fill that a strategy said."""
+    side, units, _ = content
+    source.units[side] += units
+    if fill_id is not None:
+        source.ids.add(fill_id)
+        source.contents_with_ids.add(content)
+        if order_id is None:
+            source.units_without_order[side] += units
+        else:
+            source.orders_by_ids[order_id] += units
+    elif order_id is not None:
+        source.orders[order_id] += units
+        source.contents_of_orders.add(content)
+    else:
+        source.contents.add(content)
 
 
 def _take_key(source: DaySources, key: str, kind: str, like: LikeRow, order_id: str | None, *, is_own: bool) -> None:
@@ -140,20 +165,40 @@ def _is_told_otherwise(fill: ReportedFill, source: DaySources, own: set[str]) ->
     return False
 
 
+def _may_be_booked(fill: ReportedFill, source: DaySources) -> bool:
+    """Say whether a strategy said what may be this fill, under no id that both have: a like fill, for an order any of
+    its side, for a day's sum whatever is of its side."""
+    is_of_order = fill.order_id is not None and not fill.order_id.startswith(trade_building.BILL)
+    if fill.kind == trade_building.ORDER:
+        units = source.units_without_order if is_of_order else source.units
+        if units[fill.side] >= (fill.quantity if is_of_order else 1):
+            return True
+    content = fill.side, fill.quantity, fill.price
+    return content in source.contents or (not is_of_order and content in source.contents_of_orders)
+
+
 def _sort(each: IncomingFill, source: DaySources, own: set[str], check: SourceCheck) -> None:
     fill = each.fill
     is_row = fill.key.startswith(f"{trade_building.ROW_KEY}-")
-    if fill.order_id is not None and fill.order_id in source.orders:
+    is_order = fill.kind == trade_building.ORDER
+    if fill.order_id in source.orders or (is_order and fill.order_id in source.orders_by_ids):
         check.known_by_order.append(each)
     elif fill.key in source.kept:
         check.free.append(each)
-        if fill.key in source.standing and (fill.side, fill.quantity, fill.price) in source.contents:
-            text = "may stand twice: a strategy booked a like one without an id. Void one of the two if it does."
+        is_like = is_row and (fill.side, fill.quantity, fill.price) in source.contents_with_ids
+        if fill.key in source.standing and (is_like or _may_be_booked(fill, source)):
+            text = "may stand twice: a strategy booked a like one without its id. Void one of the two if it does."
             check.findings.append(f"{each.symbol}: fill {fill.key} of {fill.day} {text}")
-    elif (fill.side, fill.quantity, fill.price) in source.contents:
+    elif fill.key in source.ids:
+        check.free.append(each)
+    elif _may_be_booked(fill, source):
         text = f"A strategy booked a like fill on {fill.day} without an id: give it one, or void it, and import again."
+        if is_order:
+            text = (
+                f"A strategy booked fills of {fill.day} without this order's id: it may be theirs, and is not booked."
+            )
         check.refused.append(Remark(each.line.place, "booked_without_id", text))
-    elif fill.kind == trade_building.ORDER or fill.key in source.ids:
+    elif is_order:
         check.free.append(each)
     elif is_row and source.ids:
         text = f"Fills of {fill.day} are known by their ids: this row without one may be one of them."
@@ -184,7 +229,7 @@ def _differing_orders(symbol: str, fills: Sequence[IncomingFill], sources: dict[
     for each in fills:
         units[each.fill.day, each.fill.order_id or ""] += each.fill.quantity
     for (day, order_id), quantity in sorted(units.items()):
-        booked = sources[day].orders[order_id]
+        booked = sources[day].orders[order_id] + sources[day].orders_by_ids[order_id]
         if booked != quantity:
             yield f"{symbol}: order {order_id} of {day} is booked with another quantity than the file has."
         if order_id in sources[day].standing_orders:
