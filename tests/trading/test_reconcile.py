@@ -254,15 +254,24 @@ def test_days_narrow_what_is_compared() -> None:
 
 
 @pytest.mark.ledger
-def test_the_sum_of_a_bill_agrees_with_its_fills_whichever_came_first() -> None:
+@pytest.mark.parametrize("bill_number", [None, "bill-501-"])
+@pytest.mark.parametrize("order_id", [None, "77"])
+def test_the_sum_of_a_bill_agrees_with_its_fills_whichever_came_first(
+    bill_number: str | None, order_id: str | None
+) -> None:
     def bill(side: str, quantity: int, price: str) -> FillLine:
-        return future(None, side, quantity, price, kind=FillKind.ORDER, at=None)
+        name = None if bill_number is None else bill_number + side
+        return future(None, side, quantity, price, kind=FillKind.ORDER, at=None, order_id=name)
+
+    def fill(fill_id: str, side: str, quantity: int, price: int = 100) -> FillLine:
+        return future(fill_id, side, quantity, price, order_id=order_id)
 
     sums = [bill("BUY", 75, "101"), bill("SELL", 75, "110")]
     told = imported(*sums, broker=Broker.DHAN, kind="transactions")
     assert is_clean(compared(told))
-    imported(future("1", "BUY", 50), future("2", "BUY", 25, 103), future("3", "SELL", 75, 110), broker=Broker.DHAN)
+    fills = imported(fill("1", "BUY", 50), fill("2", "BUY", 25, 103), fill("3", "SELL", 75, 110), broker=Broker.DHAN)
     assert is_clean(compared(told))
+    assert is_clean(compared(told, fills))
     assert is_clean(compared())
     pk, sequence = fill_of("2")
     amend(pk, fill=sequence, price=104, **WHO)

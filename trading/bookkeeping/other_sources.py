@@ -88,7 +88,8 @@ def compare_sources(
         own: defaultdict[date, set[str]] = defaultdict(set)
         earlier = len(check.known_by_order)
         for each in fills:
-            own[each.fill.day].add(each.fill.key)
+            if each.fill.kind != trade_building.ORDER:
+                own[each.fill.day].add(each.fill.key)
         for each in fills:
             _sort(each, sources[each.fill.day], own[each.fill.day], check)
         check.findings += _differing_days(symbol, own, sources)
@@ -168,7 +169,7 @@ def _is_told_otherwise(fill: ReportedFill, source: DaySources, own: set[str]) ->
 def _may_be_booked(fill: ReportedFill, source: DaySources) -> bool:
     """Say whether a strategy said what may be this fill, under no id that both have: a like fill, for an order any of
     its side, for a day's sum whatever is of its side."""
-    is_of_order = fill.order_id is not None and not fill.order_id.startswith(trade_building.BILL)
+    is_of_order = not trade_building.is_sum(fill.order_id)
     if fill.kind == trade_building.ORDER:
         units = source.units_without_order if is_of_order else source.units
         if units[fill.side] >= (fill.quantity if is_of_order else 1):

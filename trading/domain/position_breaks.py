@@ -17,6 +17,7 @@ from fractions import Fraction
 from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
 from trading.domain.fill_breaks import ComparedFill
 from trading.domain.position import BUY
+from trading.domain.trade_building import is_sum
 
 HALF_PAISA = Decimal("0.005")
 ZERO = Decimal(0)
@@ -194,7 +195,7 @@ def order_breaks(ledger: Iterable[ComparedFill], orders: Iterable[ComparedFill])
         largest = {line.order_id: line for line in sorted(lines, key=lambda line: line.quantity)}
         standing = [line for line in lines if line.order_id is None or largest[line.order_id] is line]
         own = fills[symbol, day, side]
-        if all(line.order_id is not None for line in standing):
+        if not any(is_sum(line.order_id) for line in standing):
             own = [fill for fill in own if fill.order_id is None or fill.order_id in largest]
         difference = _order_break(own, standing)
         if difference is not None:

@@ -9,7 +9,7 @@ from datetime import date
 
 from trading.domain.money import SCALE
 from trading.domain.replaced_sums import ReplacedOrder, without_replaced_sums
-from trading.domain.trade_building import BILL, LIVE, ORDER, REST, ReportedFill
+from trading.domain.trade_building import LIVE, ORDER, REST, ReportedFill, is_sum
 
 OrderLine = list[ReportedFill]  # what one line or update says of an order; two fills where its money takes them
 
@@ -37,7 +37,7 @@ def without_replaced_orders(fills: Iterable[ReportedFill]) -> tuple[list[Reporte
         largest = max(lines.values(), key=_quantity)
         earlier = (each for line in lines.values() if line is not largest for each in line)
         replaced += [ReplacedOrder(each, each.quantity) for each in earlier if LIVE in each.key]
-        if largest[0].order_id is None or largest[0].order_id.startswith(BILL):
+        if is_sum(largest[0].order_id):
             sums += largest
         elif name not in by_order:
             standing += largest

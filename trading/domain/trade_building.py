@@ -200,6 +200,11 @@ def bill_id(number: str, side: str, occurrence: int) -> str:
     return f"{BILL}{number}-{side}" + (f"-{occurrence}" if occurrence > 1 else "")
 
 
+def is_sum(order_id: str | None) -> bool:
+    """Tell whether an order's line that has this id is of no one order: a day's sum of a side, or a part of it."""
+    return order_id is None or order_id.startswith(BILL)
+
+
 def purchase_key(day: date, sale: str) -> str:
     """Return the key of the purchase that nobody reported, of the holdings that a sale of this day and key was of."""
     return row_key([COST_KEY, day.isoformat(), sale], 1)

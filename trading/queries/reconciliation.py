@@ -20,6 +20,7 @@ from trading.domain.position_breaks import (
     realised_breaks,
 )
 from trading.domain.reconciliation import HotDifference, Reconciliation, hot_breaks, reconciled
+from trading.domain.trade_building import is_sum
 from trading.models import Account
 from trading.queries import ledger_side
 from trading.queries.accounts import get_account
@@ -79,11 +80,13 @@ def _fills(fills: Sequence[ComparedFill], side: BrokerSide, days: tuple[date, da
     theirs = {_group(fill) for fill in side.fills}
     as_sums = {_group(fill) for fill in side.orders} - theirs
     orders = {(_group(fill), fill.order_id) for fill in side.orders}
-    # A fill without an order is in its day's sum; one of an order that no file names is in none.
+    sums = {_group(fill) for fill in side.orders if is_sum(fill.order_id)}
+    # A fill without an order is among its day's orders; one of an order that no file names is in a sum alone.
     summed = {
         fill
         for fill in ours
-        if _group(fill) in as_sums and (fill.order_id is None or (_group(fill), fill.order_id) in orders)
+        if _group(fill) in as_sums
+        and (fill.order_id is None or _group(fill) in sums or (_group(fill), fill.order_id) in orders)
     }
     compared = [
         fill for fill in ours if fill not in summed and (_group(fill) in theirs or covered.has(fill.exchange, fill.day))
