@@ -1,8 +1,8 @@
 """Interactive Brokers' activity statement as CSV: executions, positions, cash and corporate actions, without ids.
 
 An order stands there once, and once again as its executions where the statement shows them: the executions become
-fills where they add up to the orders, the orders where there are none. Clock times are Eastern Time where the notes
-say so; else the statement's zone is "" and must be stated.
+fills where they add up to the orders, the orders where there are none, until a file has their fills. Clock times are
+Eastern Time where the notes say so; else the statement's zone is "" and must be stated.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from trading.brokers.cells import number, number_or_none, text
@@ -11,9 +12,11 @@ from trading.brokers.ibkr import CONVERSIONS, ExecutionCells, codes_of, commissi
 from trading.brokers.ibkr_activity_rows import ActivityDraft
 from trading.brokers.ibkr_sections import SectionLine
 from trading.brokers.reading import RefusedRow, rejected
+from trading.brokers.values import FillKind
 from trading.errors import InvalidValue
 
 _TOTALS = {"Proceeds": "proceeds", "Comm/Fee": "commissions", "Realized P/L": "realised"}
+_ORDER = "Order"
 _CURRENCY_LENGTH = 3
 _CENT = Decimal("0.01")  # rows are rounded at the 8th decimal, some totals at the 2nd
 
@@ -50,7 +53,7 @@ def _executions(group: list[SectionLine], draft: ActivityDraft) -> Iterator[Sect
     levels: dict[str, list[SectionLine]] = defaultdict(list)
     for line in group:
         levels[text(line["DataDiscriminator"])].append(line)
-    trades, orders = levels.pop("Trade", []), levels.pop("Order", [])
+    trades, orders = levels.pop("Trade", []), levels.pop(_ORDER, [])
     if trades and orders and _turnover(trades) != _turnover(orders):
         raise RefusedRow("order_conflict", "The executions of this contract do not add up to its orders.")
     for line in orders if trades else ():
@@ -84,7 +87,9 @@ def _read_trade(line: SectionLine, draft: ActivityDraft, total: str, sums: dict[
             codes_of(line["Code"]),
         )
         charges = commission_of(line["Comm/Fee"])
-        draft.fills.append(fill_of(cells, draft.name_of(line), instant(line["Date/Time"]), charges))
+        fill = fill_of(cells, draft.name_of(line), instant(line["Date/Time"]), charges)
+        is_order = fill.kind is FillKind.TRADE and text(line["DataDiscriminator"]) == _ORDER
+        draft.fills.append(replace(fill, kind=FillKind.ORDER) if is_order else fill)
     except InvalidValue as error:
         draft.rejected.append(rejected(line.place, error))
 

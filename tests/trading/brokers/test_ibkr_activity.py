@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from trading.brokers import ibkr_activity
 from trading.brokers.document import Document, Sheet
+from trading.brokers.ibkr import NEW_YORK
 from trading.brokers.values import FillKind, Head, Statement
 from trading.brokers.zones import needs_zone
 from trading.errors import InvalidValue, UnknownLayout
+from trading.models import Trade
+from trading.operations.create_account import create_account
+from trading.operations.find_breaks import find_breaks
+from trading.operations.import_fills import import_fills
 
 HEAD = """\
 Statement,Header,Field Name,Field Value
@@ -241,3 +248,37 @@ def test_a_hidden_account_is_none() -> None:
 
 def test_a_statement_without_entries_is_empty() -> None:
     assert read().is_empty
+
+
+ORDERS = (
+    row("100", "10.52", "-1052", commission="-1"),
+    row("-100", "11", "1100", commission="-1.1", when="2026-01-26, 13:57:15"),
+)
+EXECUTIONS = (
+    row("40", "10.55", "-422", kind="Trade", commission="-0.4"),
+    row("60", "10.5", "-630", kind="Trade", commission="-0.6"),
+    row("-100", "11", "1100", kind="Trade", commission="-1.1", when="2026-01-26, 13:57:15"),
+)
+
+
+def test_an_order_is_told_as_one_and_a_settlement_as_what_it_is() -> None:
+    rows = (*ORDERS, row("-5", "0", "0", code="Ep", symbol="B"))
+    assert [fill.kind for fill in read(TRADES, *rows).fills] == [FillKind.ORDER, FillKind.ORDER, FillKind.EXPIRY]
+    assert {fill.kind for fill in read(TRADES, *ORDERS, *EXECUTIONS).fills} == {FillKind.TRADE}
+
+
+@pytest.mark.ledger
+@pytest.mark.parametrize("detailed_first", [True, False])
+def test_a_statement_of_orders_beside_one_of_their_executions_is_booked_once(proved: Any, detailed_first: bool) -> None:
+    on_cme = INSTRUMENTS.replace("NYSE", "CME")
+    create_account("us", book="live", currency="USD", zone=NEW_YORK, capital=0, capital_date=date(2026, 1, 1))
+    statements = [
+        replace(read(TRADES, *rows, on_cme, EASTERN), sha256=digit * 64)
+        for digit, rows in (("1", ORDERS), ("2", (*ORDERS, *EXECUTIONS)))
+    ]
+    for statement in reversed(statements) if detailed_first else statements:
+        outcome = import_fills("us", statement)
+        assert (outcome.refused, outcome.findings) == ([], [])
+    trade = Trade.objects.exclude(state="VOID").get()
+    assert (trade.open_quantity, trade.realised_pnl, trade.charges) == (0, Decimal(48), Decimal("2.1"))
+    assert not find_breaks("us", statements, now=datetime(2026, 2, 1, tzinfo=ZoneInfo(NEW_YORK))).breaks.open
