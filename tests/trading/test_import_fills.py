@@ -171,9 +171,12 @@ def test_other_charges_of_a_fill_that_is_known_are_told() -> None:
     first, later = (future("1", "BUY", 10, charges={Head.BROKERAGE: Decimal(amount)}) for amount in (1, 2))
     imported(first)
     assert imported(first).findings == imported(future("1", "BUY", 10)).findings == []
-    (finding,) = imported(later).findings
-    assert finding.startswith("NFO:NIFTY26JUNFUT: the file has other charges for 1 fills that are known.")
+    for other in (later, future("1", "BUY", 10, is_uncharged=True)):
+        (finding,) = imported(other).findings
+        assert finding.startswith("NFO:NIFTY26JUNFUT: the file has other charges for 1 fills that are known.")
     assert Trade.objects.get().charges == 1
+    uncharged = future("2", "BUY", 10, is_uncharged=True)
+    assert imported(uncharged).findings == imported(uncharged).findings == []
 
 
 @pytest.mark.parametrize(("first", "second"), [("2200000000012345", None), (None, "2200000000012345"), ("22", "2200")])

@@ -51,11 +51,14 @@ class Sorted:
     refused: list[Remark] = field(default_factory=list)
 
     def charged_otherwise(self) -> list[str]:
-        """Return a finding for each symbol of which the file states other charges for known fills than are kept."""
+        """Return a finding for each symbol of which the file states other charges for known fills than are kept, or
+        leaves empty what was stated of them."""
         counts = Counter(
             each.symbol
             for each, row in self.known
-            if row is not None and each.fill.charges not in (None, _charges_of(row))
+            if row is not None
+            and (each.fill.charges is not None or each.line.is_uncharged)
+            and each.fill.charges != _charges_of(row)
         )
         return [
             f"{symbol}: the file has other charges for {count} fills that are known. What was told of them first "

@@ -147,6 +147,11 @@ def commission_of(cell: PlacedCell, taxes: PlacedCell | None = None) -> dict[Hea
     return charges
 
 
+def is_left_empty(cell: PlacedCell) -> bool:
+    """Say whether a file has this cell and nothing in it, as a corrected statement leaves a commission."""
+    return cell.content is not None and not text(cell)
+
+
 def action_of(place: Place, name: InstrumentName, day: date, description: str, quantity: Decimal | None) -> ActionLine:
     """Return a corporate action; a split's ratio is in its description: `SPLIT 4 FOR 1`, four new for an old one."""
     split = _SPLIT.search(description)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from trading.brokers.cells import number, number_or_none, text
-from trading.brokers.ibkr import CONVERSIONS, ExecutionCells, codes_of, commission_of, fill_of, instant
+from trading.brokers.ibkr import CONVERSIONS, ExecutionCells, codes_of, commission_of, fill_of, instant, is_left_empty
 from trading.brokers.ibkr_activity_rows import ActivityDraft
 from trading.brokers.ibkr_sections import SectionLine
 from trading.brokers.reading import RefusedRow, rejected
@@ -86,10 +86,11 @@ def _read_trade(line: SectionLine, draft: ActivityDraft, total: str, sums: dict[
             line["Proceeds"],
             codes_of(line["Code"]),
         )
-        charges = commission_of(line["Comm/Fee"])
-        fill = fill_of(cells, draft.name_of(line), instant(line["Date/Time"]), charges)
+        commission = line["Comm/Fee"]
+        fill = fill_of(cells, draft.name_of(line), instant(line["Date/Time"]), commission_of(commission))
         is_order = fill.kind is FillKind.TRADE and text(line["DataDiscriminator"]) == _ORDER
-        draft.fills.append(replace(fill, kind=FillKind.ORDER) if is_order else fill)
+        kind = FillKind.ORDER if is_order else fill.kind
+        draft.fills.append(replace(fill, kind=kind, is_uncharged=is_left_empty(commission)))
     except InvalidValue as error:
         draft.rejected.append(rejected(line.place, error))
 

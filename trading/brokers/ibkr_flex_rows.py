@@ -16,6 +16,7 @@ from trading.brokers.ibkr import (
     contract_symbol,
     fill_of,
     instant,
+    is_left_empty,
 )
 from trading.brokers.reading import RefusedRow
 from trading.brokers.statement_draft import StatementDraft
@@ -104,6 +105,7 @@ def trade(row: FlexRow, draft: FlexDraft) -> None:
         fill_id=identifier(row["tradeID"]) or identifier(row["ibExecID"]) or identifier(row["transactionID"]),
         order_id=None if order == "0" else order,
         tag=text(row["orderReference"]) or None,
+        is_uncharged=is_left_empty(row["ibCommission"]),
     )
     draft.fills.append(fill)
     if fill.kind is not FillKind.TRADE:

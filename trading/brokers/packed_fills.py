@@ -44,13 +44,13 @@ class _SharedNames:
             zone.key if isinstance(zone, ZoneInfo) else None,
             *(fill.currency, fill.fill_id, fill.order_id, fill.product, fill.tag, fill.kind),
             {head.value: str(amount) for head, amount in fill.charges.items()},
-            *(None if fill.amount is None else str(fill.amount), fill.voucher),
+            *(None if fill.amount is None else str(fill.amount), fill.voucher, fill.is_uncharged),
         ]
 
     def unpack(self, cells: PackedCells) -> FillLine:
         """Return the fill that these cells are of."""
         file, sheet, row, name, segment, side, quantity, price, day, at, zone, currency, *others = cells
-        fill_id, order_id, product, tag, kind, charges, amount, voucher = others
+        fill_id, order_id, product, tag, kind, charges, amount, voucher, is_uncharged = others
         return FillLine(
             Place(str(file), str(sheet), int(str(row))),
             self._names[int(str(name))],
@@ -71,6 +71,7 @@ class _SharedNames:
             },
             amount=None if amount is None else Decimal(str(amount)),
             voucher=_text(voucher),
+            is_uncharged=bool(is_uncharged),
         )
 
 

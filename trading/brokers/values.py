@@ -83,10 +83,10 @@ class FillLine:
     """One fill as a broker tells it; ``side`` BUY or SELL, ``quantity`` above 0 in units, ``price`` in ``currency``.
 
     ``at`` is aware, and None where the file tells the day only. ``charges`` are those the row itself states, a rebate
-    below 0. ``product`` is "intraday" or "delivery" where the file tells it. ``amount`` is set where the file states
-    quantity times price and no price: ``price`` is their quotient then, rounded at the 8th decimal where it does not
-    come out even. ``voucher`` is the bill that the fill stands on. ``key`` names what an order update tells, which may
-    be two fills (`domain.trade_building.live_key`).
+    below 0; ``is_uncharged``: it has a cell for them and leaves that empty. ``product`` is "intraday" or "delivery"
+    where the file tells it. ``amount`` is set where the file states quantity times price and no price: ``price`` is
+    their quotient then, rounded at the 8th decimal where it does not come out even. ``voucher`` is the bill that the
+    fill stands on. ``key`` names what an order update tells, which may be two fills (`domain.trade_building.live_key`).
     """
 
     place: Place
@@ -107,6 +107,7 @@ class FillLine:
     amount: Decimal | None = None
     voucher: str | None = None
     key: str | None = None
+    is_uncharged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,12 @@ def test_a_former_symbol_names_the_same_instrument() -> None:
     assert line.instrument.code == "900001"
 
 
+@pytest.mark.parametrize(("commission", "is_empty"), [("", True), ("0", False), ("-1", False)])
+def test_a_commission_that_is_left_empty_is_told(commission: str, is_empty: bool) -> None:
+    (line,) = read(TRADES, row("-100", "155", "15500", commission=commission)).fills
+    assert line.is_uncharged is is_empty
+
+
 def test_sales_and_rebates_are_read_by_their_signs() -> None:
     (line,) = read(TRADES, row("-100", "155", "15500", commission="0.31")).fills
     assert (line.side, line.quantity, line.charges) == ("SELL", Decimal(100), {Head.BROKERAGE: Decimal("-0.31")})

@@ -106,6 +106,16 @@ def test_a_commission_above_0_is_a_rebate() -> None:
     assert fill(ibCommission="0.42").charges == {Head.BROKERAGE: Decimal("-0.42")}
 
 
+@pytest.mark.parametrize(
+    ("cells", "is_empty"), [({}, False), ({"ibCommission": ""}, True), ({"ibCommission": "0"}, False)]
+)
+def test_a_commission_that_is_left_empty_is_told_from_one_that_nobody_asked_for(
+    cells: dict[str, str], is_empty: bool
+) -> None:
+    without = {name: cell for name, cell in TRADE.items() if name != "ibCommission"}
+    assert read(element("Trade", without | cells)).fills[0].is_uncharged is is_empty
+
+
 def test_taxes_stand_apart_from_the_commission() -> None:
     assert fill(taxes="-1.5").charges == {Head.BROKERAGE: Decimal("3.455"), Head.OTHER: Decimal("1.5")}
 

@@ -40,7 +40,7 @@ OFFSET = replace(BARE, at=datetime(2026, 11, 1, 1, 30, tzinfo=timezone(timedelta
 
 
 def test_fills_come_out_as_they_went_in() -> None:
-    fills = [FULL, BARE, NAIVE, TWICE, OFFSET, replace(FULL, at=AT.astimezone(UTC))] * BLOCK_ROWS
+    fills = [FULL, BARE, NAIVE, TWICE, OFFSET, replace(FULL, at=AT.astimezone(UTC), is_uncharged=True)] * BLOCK_ROWS
     packed = packed_fills()
     packed.extend(fills)
     assert list(packed) == fills and list(reversed(packed)) == fills[::-1] and len(packed) == len(fills)
