@@ -52,6 +52,8 @@ class Environment:
         text = self.text(name)
         if text and not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", text):
             raise _wrong(name, text, "hours of the day, such as 22:00-07:00")
+        if text and text[:5] == text[-5:]:
+            raise _wrong(name, text, "hours that end at another time than they begin, such as 22:00-07:00")
         return text
 
     def folder(self, name: str, default: Path | None) -> Path:

@@ -102,6 +102,13 @@ def test_an_endpoint_that_is_no_url_stops_the_start(tmp_path: Path) -> None:
     assert done.returncode == 2 and "VELOX_ARCHIVE_ENDPOINT is no URL that can be used" in done.stderr
 
 
+def test_hours_from_a_time_to_the_same_time_are_refused() -> None:
+    """They may be meant as all of the day, and would hold nothing back."""
+    assert Environment({"VELOX_ALERT_QUIET": "22:00-07:00"}).hours("VELOX_ALERT_QUIET") == "22:00-07:00"
+    with pytest.raises(ImproperlyConfigured, match="'22:00-22:00': expected hours that end at another time"):
+        Environment({"VELOX_ALERT_QUIET": "22:00-22:00"}).hours("VELOX_ALERT_QUIET")
+
+
 def test_ctrl_c_while_modules_are_loaded_is_one_line_and_exit_130() -> None:
     code = "import signal, sys; from velox_site import __main__ as start; sys.argv = ['manage.py', 'check']\n"
     code += "start.execute_from_command_line = lambda argv: signal.raise_signal(signal.SIGINT)\n"

@@ -14,7 +14,7 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From ``start`` to before ``end`` of a zone's day, over midnight where the end is the earlier; equal: never."""
+    """From ``start`` to before ``end`` of a zone's day, over midnight where the end is the earlier; equal: none."""
 
     start: time
     end: time
@@ -23,8 +23,10 @@ class QuietHours:
     @classmethod
     def parse(cls, text: str, zone: ZoneInfo) -> QuietHours:
         """Return the hours of a text such as ``22:00-07:00``; "" is none. Raises: InvalidValue."""
-        match = _HOURS.fullmatch(text or "00:00-00:00")
-        if match is None:
+        if not text:
+            return cls(time(), time(), zone)
+        match = _HOURS.fullmatch(text)
+        if match is None or text[:5] == text[-5:]:  # from ten to ten may be all of the day or none of it
             raise InvalidValue(f"{text[:20]!r} are no quiet hours.", hint="Expected such as 22:00-07:00, or nothing.")
         first, first_minute, last, last_minute = map(int, match.groups())
         return cls(time(first, first_minute), time(last, last_minute), zone)
