@@ -188,6 +188,14 @@ class TestMessages:
         self.due([Notice(Alert.Kind.FAULT, "fault:later", "It is degraded.")], before)
         assert self.send(before) is not None
 
+    def test_what_waits_by_a_clock_that_was_set_back_since_goes_at_once(self) -> None:
+        (row, tried) = self.due(faults(2))
+        assert take_deliveries([tried.pk], now=AT)  # by one that was killed with it
+        before = AT - timedelta(hours=3)
+        assert {each.pk for each in due_deliveries(CHANNEL, now=before, limit=DUE_MAX)} == {row.pk, tried.pk}
+        assert self.send(before) is not None and self.send(before) is not None
+        assert self.send(before) is None and self.send(AT) is None
+
     def test_a_figure_is_told_whole_or_not_at_all(self) -> None:
         for characters in range(60, 120):
             text = f"SHORT NIFTY closed, {'a' * characters}: −₹10,000.00 (charges ₹3.00)."

@@ -104,6 +104,15 @@ class TestJudge:
         assert self.look(judge, set(), 50, is_there=True) == (0, 0, 0)
         assert self.look(judge, set(), 60, is_there=True) == (1, 0, 0)
 
+    def test_a_clock_that_is_set_back_holds_neither_a_fault_nor_its_end_until_it_is_as_late_as_it_was(self) -> None:
+        judge, hour = Judge(), 3600
+        assert self.look(judge, set(), 0, is_there=True) == (0, 0, 0)
+        assert self.look(judge, set(), 10 - hour, is_there=True) == (0, 0, 0)
+        assert self.look(judge, set(), 20 - hour, is_there=True) == (1, 0, 0)
+        self.look(judge, {REDIS.key}, 30 - hour, is_there=False)
+        self.look(judge, {REDIS.key}, 40 - 2 * hour, is_there=False)
+        assert self.look(judge, {REDIS.key}, 100 - 2 * hour, is_there=False) == (0, 0, 1)
+
     def test_a_fault_that_comes_and_goes_is_one_alert_that_counts(self) -> None:
         judge, totals = Judge(), [0, 0, 0]
         self.look(judge, set(), 0, is_there=True)

@@ -66,7 +66,7 @@ class Judge:
             if key in lasting:
                 if self._away.pop(key, None) is not None:
                     verdict.again.append(key)
-            elif now - self._since.setdefault(key, now) >= _held(notice):
+            elif now - _began(self._since, key, now) >= _held(notice):
                 verdict.raised.append(notice)
             self._seen[key] = now
         for key in list(self._away):
@@ -76,7 +76,7 @@ class Judge:
         verdict.over.extend(
             key
             for key in lasting
-            if key not in notices and now - self._away.setdefault(key, now) >= self._over_after(key, now)
+            if key not in notices and now - _began(self._away, key, now) >= self._over_after(key, now)
         )
         for key, seen in list(self._seen.items()):
             if now - seen > FORGOTTEN:
@@ -87,6 +87,13 @@ class Judge:
     def _over_after(self, key: str, now: datetime) -> timedelta:
         before = self._over.get(key)
         return OVER_FLAPPING if before is not None and now - before < FLAPPING_WITHIN else OVER
+
+
+def _began(instants: dict[str, datetime], key: str, now: datetime) -> datetime:
+    """Return since when a finding is there, from now on where it is new. A clock that was set back begins it anew: what
+    it calls the future would count for nothing until then."""
+    instants[key] = min(instants.get(key, now), now)
+    return instants[key]
 
 
 def _held(notice: Notice) -> timedelta:

@@ -10,10 +10,11 @@ from django.db.models import F
 from timeseries.spool.backoff import pause_seconds
 from trading.models import Alert, AlertDelivery
 from trading.models.alert import UNQUEUED
+from trading.queries.alerts import PAUSE_MAX_SECONDS, is_due
 from trading.transactions import reading, writing
 
 TRIES_MAX = 10  # over about half an hour
-RETRY_SECONDS = (5.0, 600.0)
+RETRY_SECONDS = (5.0, PAUSE_MAX_SECONDS)
 TAKEN_SECONDS = 45.0  # whoever sends has ended or was killed by then
 ALERTS_MAX = 500  # in one pass
 State = AlertDelivery.State
@@ -58,7 +59,7 @@ def take_deliveries(keys: Sequence[int], *, now: datetime) -> bool:
     Raises: LedgerBusy, LedgerNotReady, LedgerReadOnly.
     """
     with writing():
-        rows = AlertDelivery.objects.filter(pk__in=keys, state__in=(State.WAITING, State.SENDING), next_try_at__lte=now)
+        rows = AlertDelivery.objects.filter(is_due(now), pk__in=keys)
         if len(rows.select_for_update().values_list("pk")) != len(keys):  # on a server another may be at it, too
             return False
         until = now + timedelta(seconds=TAKEN_SECONDS)

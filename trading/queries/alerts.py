@@ -44,6 +44,7 @@ class AlertRow(TypedDict):
 
 
 GIVEN_UP_WITHIN = timedelta(days=1)
+PAUSE_MAX_SECONDS = 600.0  # between two tries of a delivery
 URGENT = (Alert.Kind.FAULT, Alert.Kind.NOT_FLAT)  # what goes first
 PATIENT = (Alert.Kind.TRADE, Alert.Kind.SUMMARY)  # what can wait, as in quiet hours
 NEVER_OVER = (Alert.Kind.NOTE, Alert.Kind.SUMMARY, Alert.Kind.TRADE, Alert.Kind.TEST)  # told once, and that was it
@@ -101,15 +102,24 @@ def lasting_faults(prefix: str) -> list[str]:
     return list(faults.filter(key__startswith=prefix).values_list("key", flat=True))
 
 
+def is_due(now: datetime) -> Q:
+    """Return the condition of deliveries that are to be sent, or sent again, now.
+
+    A clock that was set back must not hold them until it is as late as it was: what was never tried is due in any case,
+    and so is what would wait for longer than the longest pause.
+    """
+    longest = now + timedelta(seconds=PAUSE_MAX_SECONDS)
+    is_time = Q(tries=0) | Q(next_try_at__lte=now) | Q(next_try_at__gt=longest)
+    return Q(state__in=(State.WAITING, State.SENDING)) & is_time
+
+
 def due_deliveries(channel: str, *, now: datetime, limit: int) -> list[AlertDelivery]:
     """Return what is to be sent to a channel now: faults that begin, the rest, what can wait, of each the oldest first;
     a recovery waits until its alert has gone."""
     raised = AlertDelivery.objects.filter(
         alert=OuterRef("alert"), channel=channel, is_recovery=False, state__in=(State.WAITING, State.SENDING)
     )
-    rows = AlertDelivery.objects.filter(
-        channel=channel, state__in=(State.WAITING, State.SENDING), next_try_at__lte=now
-    ).exclude(Q(is_recovery=True) & Exists(raised))
+    rows = AlertDelivery.objects.filter(is_due(now), channel=channel).exclude(Q(is_recovery=True) & Exists(raised))
     # However many limits are crossed, faults over, or trades held back in quiet hours, a fault is among the first.
     begins = Q(alert__kind__in=URGENT, is_recovery=False)
     rank = Case(When(begins, then=0), When(alert__kind__in=PATIENT, then=2), default=1)
