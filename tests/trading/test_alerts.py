@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ from trading.alerts.watch import FOLDER, DeskWatch
 from trading.errors import LedgerBusy
 from trading.models import Alert, AlertDelivery, Journal, Trade
 from trading.operations import deliver_alerts
+from trading.operations.create_account import create_account
 from trading.operations.raise_alert import Notice, raise_alerts
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
 
 pytestmark = pytest.mark.usefixtures("ledger", "alone")
 
@@ -272,6 +274,18 @@ class TestPatience:
         closed("old")
         assert tell_closed_trades(now=at + timedelta(days=2)) == 0  # no news
         assert verify_ledger().ok
+
+    def test_the_first_trades_of_a_new_account_are_told_though_nobody_watched_meanwhile(self) -> None:
+        opened("before")
+        assert tell_closed_trades(now=AT) == 0
+        create_account(
+            "second", book="paper", currency="INR", zone="Asia/Kolkata", capital=1000, capital_date=date(2000, 1, 1)
+        )
+        opened("X", account_code="second")
+        closed("X", account_code="second")
+        at = closed_at("X")
+        assert [tell_closed_trades(now=at + MINUTE) for _ in range(2)] == [1, 0]
+        assert Alert.objects.get().account == get_account("second")
 
 
 def closed_at(trade_id: str) -> datetime:

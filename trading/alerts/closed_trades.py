@@ -20,8 +20,9 @@ FOLLOWED = (Account.Book.LIVE, Account.Book.PAPER)
 def tell_closed_trades(*, now: datetime) -> int:
     """Raise an alert for each trade that closed since the last call; return how many.
 
-    An account's journal is followed from its end at the first call. Whoever is killed in between tells each trade once
-    nevertheless: the alert and the place in the journal are one commit.
+    At the first call every account's journal is followed from its end, later that of a new account from its beginning.
+    Whoever is killed in between tells each trade once nevertheless: the alert and the place in the journal are one
+    commit.
 
     Raises: LedgerBusy, LedgerNotReady, LedgerReadOnly.
     """
@@ -30,7 +31,7 @@ def tell_closed_trades(*, now: datetime) -> int:
         cursors = dict(AlertCursor.objects.values_list("account_id", "sequence"))
     count = 0
     for head in heads:
-        after = cursors.get(head.account_id)
+        after = cursors.get(head.account_id, 0 if cursors else None)
         if after is not None and after >= head.sequence:
             continue
         with reading():
