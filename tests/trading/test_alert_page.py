@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -59,6 +60,16 @@ def test_no_alert_at_all_cannot_be_asked_for(limit: str) -> None:
     with pytest.raises(CommandError, match=f"limit is {limit}") as refused:
         answer("--limit", limit)
     assert refused.value.returncode == 2
+
+
+def test_a_fault_alone_lasts_and_what_is_told_once_is_told(client: Client) -> None:
+    kinds = (Alert.Kind.LIMIT, Alert.Kind.NOT_FLAT, Alert.Kind.FAULT, Alert.Kind.TRADE)
+    for number, kind in enumerate(kinds):
+        raise_alert(Notice(kind, f"key {number}", f"of {kind}.", "main"), now=AT + timedelta(minutes=number))
+    client.force_login(page_desk.member("viewer"))
+    text = client.get("/alerts/").content.decode()
+    assert [text.count(f">{state}</span>") for state in ("lasts", "told")] == [1, 3]
+    assert re.findall(r"of (fault|trade|not_flat|limit)\.", text) == ["fault", "trade", "not_flat", "limit"]
 
 
 def test_nobody_reads_an_address_back(client: Client) -> None:

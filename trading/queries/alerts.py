@@ -47,12 +47,11 @@ GIVEN_UP_WITHIN = timedelta(days=1)
 PAUSE_MAX_SECONDS = 600.0  # between two tries of a delivery
 URGENT = (Alert.Kind.FAULT, Alert.Kind.NOT_FLAT)  # what goes first
 PATIENT = (Alert.Kind.TRADE, Alert.Kind.SUMMARY)  # what can wait, as in quiet hours
-NEVER_OVER = (Alert.Kind.NOTE, Alert.Kind.SUMMARY, Alert.Kind.TRADE, Alert.Kind.TEST)  # told once, and that was it
 
 
 def alerts_of(account: Account | None, *, kind: str = "", limit: int | None = None) -> QuerySet[Alert]:
     """Return an account's alerts and those of the whole desk (None: these alone), what lasts first, then the newest."""
-    lasts = Q(recovered_at=None) & ~Q(kind__in=NEVER_OVER)
+    lasts = Q(recovered_at=None, kind=Alert.Kind.FAULT)  # of the others each is told, and that was it
     rows = Alert.objects.filter(Q(account=account) | Q(account=None)).alias(
         lasts=Exists(Alert.objects.filter(lasts, pk=OuterRef("pk")))
     )

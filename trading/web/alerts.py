@@ -17,7 +17,7 @@ from trading.errors import InvalidValue, VeloxError
 from trading.models import Alert
 from trading.operations.write_alert_channel import switch_alert_channel, write_alert_channel
 from trading.pages.filter_form import ANY
-from trading.queries.alerts import NEVER_OVER, alerts_of, channel_rows
+from trading.queries.alerts import alerts_of, channel_rows
 from trading.web.choice import account_query, chosen_account, page
 from trading.web.guard import MAINTAIN
 
@@ -69,7 +69,6 @@ def alerts(request: HttpRequest) -> HttpResponse:
         is_filtered=bool(kind),
         kept=kept.urlencode(),
         page=pages.get_page(request.GET.get("page")),
-        never_over=NEVER_OVER,
         may_act=may_act,
         channel_form=ChannelForm(label_suffix=""),
         of_environment=channels_of_environment(),
