@@ -167,6 +167,9 @@ class TestSpool:
         lane.words[REFUSED_NS] = int(OPEN_HOURS.timestamp()) * 10**9
         for seconds, expected in ((5, "down"), (59, "down"), (61, "degraded"), (3599, "degraded"), (3601, "ok")):
             assert part("spool", OPEN_HOURS + timedelta(seconds=seconds))[0] == expected
+        # One that is refused after the report has looked at the clock.
+        told = report(now=OPEN_HOURS - timedelta(seconds=1))["parts"]["spool"]["detail"]
+        assert told == "1 records were refused, the last 0 s ago."
         dm.close()
 
     def test_a_spool_that_fills_up_says_so_long_before_it_refuses(self, data_dir: Path, settings: Any) -> None:

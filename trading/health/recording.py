@@ -54,7 +54,8 @@ def _refused(now: datetime) -> State | None:
     lanes = wiring.open_spool().lanes()
     counts, removed = [lane.refused() for lane in lanes], sum(lane.removed() for lane in lanes)
     full, failed = sum(count[0] for count in counts), sum(count[1] for count in counts)
-    age = now.timestamp() - max((count[2] for count in counts), default=0) / 10**9
+    # The counts are read after `now` was, while records are refused.
+    age = max(0.0, now.timestamp() - max((count[2] for count in counts), default=0) / 10**9)
     if not full + failed + removed or age > faults.REFUSED_SECONDS[1]:
         return None
     status = "" if age < faults.REFUSED_SECONDS[0] else DEGRADED
