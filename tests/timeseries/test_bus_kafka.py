@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from itertools import count
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from confluent_kafka import Consumer, Message, Producer
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from django.core.management import CommandError, call_command
 
@@ -32,7 +33,8 @@ from timeseries import wiring
 from timeseries.bus import consumer
 from timeseries.bus import messages as bus
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
-from timeseries.bus.consumer import DEAD, BusCounts, hand_over
+from timeseries.bus.consumer import BusCounts, hand_over
+from timeseries.bus.dead_letters import DEAD
 from timeseries.bus.live import LiveTicks
 from timeseries.bus.messages import headers_of
 from timeseries.bus.producer import BusProducer
@@ -249,6 +251,47 @@ def test_partitions_that_stood_still_when_another_member_got_them_go_on_when_the
         return counts.accepted == 2 or next(looks) >= LOOKS_MAX
 
     assert member(tmp_path, kafka.servers, "regained").run(look).accepted == 2
+
+
+def test_a_partition_of_which_the_client_gives_nothing_is_told_as_behind_and_read_again(
+    kafka: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is paused behind the member's back, as a fault in either might: all else is as it was."""
+    settings, looks = KafkaSettings(kafka.servers), count(1)
+    create_topic(settings, "still", 2)
+    producer, clients, told = BusProducer(settings, "still"), list[Consumer](), list[PartitionStanding]()
+    pauses = count(0)
+
+    def write(price: float) -> None:
+        for partition in range(2):
+            content = bus.json_message([{"symbol": "A", "ltp": price}])
+            producer.send(content, headers_of("json"), partition=partition)
+        producer.flush()
+
+    def client(*arguments: Any, **keywords: Any) -> Consumer:
+        clients.append(Consumer(*arguments, **keywords))
+        return clients[0]
+
+    def look(counts: BusCounts) -> bool:
+        if counts.accepted == 2 and next(pauses) == 0:
+            clients[0].pause([TopicPartition("still", 1)])
+        if counts.accepted == 2 and next(pauses) > 20:  # the client has no answer any more to what it asked before
+            write(3.0)
+        behind = [row for row in standings(Spool(tmp_path / "spool")) if row.lag]
+        if counts.accepted == 3 and behind and not told:
+            told.extend(behind)
+            monkeypatch.setattr(consumer, "STILL_SECONDS", 0.0)
+        return counts.accepted == 4 or next(looks) >= LOOKS_MAX
+
+    monkeypatch.setattr(consumer, "Consumer", client)
+    monkeypatch.setattr(consumer, "COMMIT_SECONDS", 0.0)
+    write(2.0)
+    counts = member(tmp_path, kafka.servers, "still").run(look)
+    assert [(row.number, row.lag, row.stopped) for row in told] == [(1, 1, "")]
+    long_after = replace(told[0], at_ns=told[0].reached_ns + 61 * 10**9, answered_ns=told[0].reached_ns + 60 * 10**9)
+    state = fault([long_after], datetime.fromtimestamp(long_after.at_ns / 10**9, UTC))
+    assert state is not None and state.code == "kafka_behind"
+    assert (counts.accepted, counts.stopped) == (4, {})
 
 
 def test_a_topic_that_is_not_there_is_told(kafka: KafkaServer) -> None:

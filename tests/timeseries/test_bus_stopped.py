@@ -21,6 +21,7 @@ from timeseries.bus.connection import KafkaSettings
 from timeseries.bus.consumer import BusCounts, TopicConsumer
 from timeseries.bus.partition import OffsetGone
 from timeseries.bus.standing import standings
+from timeseries.bus.topics import PartitionEnds
 from timeseries.errors import SpoolFull
 from timeseries.recording.writer import LaneWriter, StorageFault
 from timeseries.spool.folder import Spool
@@ -80,16 +81,33 @@ class IdsInMemory(dict[str, str]):
     def __init__(self, *_: Any) -> None:
         super().__init__(ticks="id")
 
+    client = None
+
     def ask_again(self, _: Any) -> None:
         pass
 
 
-def test_what_came_while_a_lane_took_nothing_is_recorded_once_and_in_order_when_it_takes_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client, stopped = MemoryClient(), list[set[consumer.PartitionPlace]]()
+class EndsInMemory(PartitionEnds):
+    """Ends of partitions that nobody is asked for."""
+
+    def ask_again(self, _: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> MemoryClient:
+    """Return what the members of a test read."""
+    client = MemoryClient()
     monkeypatch.setattr(consumer, "Consumer", lambda *_, **__: client)
     monkeypatch.setattr(consumer, "TopicIds", IdsInMemory)
+    monkeypatch.setattr(consumer, "PartitionEnds", EndsInMemory)
+    return client
+
+
+def test_what_came_while_a_lane_took_nothing_is_recorded_once_and_in_order_when_it_takes_again(
+    client: MemoryClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = list[set[consumer.PartitionPlace]]()
     monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.0)
     put, is_full, looks = LaneWriter.put, False, 0
 
@@ -117,13 +135,8 @@ def test_what_came_while_a_lane_took_nothing_is_recorded_once_and_in_order_when_
     assert stopped[-1] == set()
 
 
-def test_what_retention_took_unread_is_told_before_another_message_comes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_retention_took_unread_is_told_before_another_message_comes(client: MemoryClient, tmp_path: Path) -> None:
     """The next one may come at tomorrow's opening. Why the member ended stays in its last words, which health reads."""
-    client = MemoryClient()
-    monkeypatch.setattr(consumer, "Consumer", lambda *_, **__: client)
-    monkeypatch.setattr(consumer, "TopicIds", IdsInMemory)
 
     def member(**more: Any) -> TopicConsumer:
         opener = open_recorder_in(tmp_path)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
-from pathlib import Path
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,18 +16,18 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from timeseries.bus.arrived import PartitionPlace, by_partition
 from timeseries.bus.client_faults import ASK_SECONDS, QUIET, ClientFaults
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
+from timeseries.bus.dead_letters import DeadLetters
+from timeseries.bus.held import HeldPartition
 from timeseries.bus.messages import BusMessages
 from timeseries.bus.partition import (
     HandedOver,
     OffsetGone,
     OpenRecorder,
     PartitionRecorder,
-    RefusedMessage,
     partition_of,
 )
-from timeseries.bus.producer import BusProducer
-from timeseries.bus.standing import PartitionStanding, forget, tell
-from timeseries.bus.topics import TopicIds, topic_ids
+from timeseries.bus.standing import forget, tell
+from timeseries.bus.topics import PartitionEnds, TopicIds, topic_ids
 from timeseries.errors import VeloxError
 from timeseries.spool.folder import Spool
 from timeseries.spool.hand_overs import HandOver
@@ -38,9 +36,9 @@ MESSAGES_MAX = 4096  # of one look at the client's queue
 LOOK_SECONDS = 0.2
 RETRY_SECONDS = 1.0  # before a partition that stopped is tried again
 COMMIT_SECONDS = 2.0
+STILL_SECONDS = 30.0  # so long the client may give nothing of a partition in which messages wait
 # Messages that the client cannot read: it would go on behind them, or at an offset that it read out of them.
 UNREADABLE = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED)
-DEAD = ".dead"  # behind a topic's name: its dead-letter topic
 
 log = structlog.get_logger("system")
 
@@ -56,24 +54,6 @@ class BusCounts:
     dead_letters: int = 0
     stopped: dict[PartitionPlace, str] = field(default_factory=dict)
     handed_over: dict[PartitionPlace, str] = field(default_factory=dict)
-
-
-@dataclass
-class _Partition:
-    """A partition as this member holds it: its recorder while it goes on, where its source's files are, the oldest
-    offset that the topic had, the next one, when what is recorded was written, the end that is awaited."""
-
-    place: PartitionPlace
-    topic_id: str = ""
-    recording: PartitionRecorder | None = None
-    source: str = ""
-    folder: Path | None = None
-    oldest: int = 0
-    asked_for: int | None = None  # the offset behind a gap that was read again
-    position: int = 0
-    reached_ns: int = 0
-    end: int | None = None
-    retry_at: float = 0.0
 
 
 @contextmanager
@@ -98,11 +78,11 @@ class TopicConsumer:
         apart from the group; without them its members share all. Raises: BusUnavailable."""
         self.settings, self.counts = settings, BusCounts()
         self._open_recorder, self._source, self._skip_lost = open_recorder, source, skip_lost
-        self._partitions: dict[PartitionPlace, _Partition] = {}
-        self._lost: list[_Partition] = []  # by the silence of Kafka, until it says who goes on with them
-        self._dead: dict[str, BusProducer] = {}
-        self._committed_at = 0.0
+        self._partitions: dict[PartitionPlace, HeldPartition] = {}
+        self._lost: list[HeldPartition] = []  # by the silence of Kafka, until it says who goes on with them
+        self._committed_at, self._dead = 0.0, DeadLetters(settings)
         self._ids = TopicIds(settings, topics)
+        self._ends = PartitionEnds(self._ids.client)
         self._answered_ns, self._is_broken = time.time_ns(), False
         self._consumer = Consumer(settings.member(group) | QUIET, error_cb=ClientFaults(), on_commit=self._committed)
         self._own = [TopicPartition(topic, number) for topic in topics for number in partitions]
@@ -140,9 +120,10 @@ class TopicConsumer:
 
     def _look(self) -> None:
         try:
-            arrived, faulty = by_partition(self._consumer.consume(MESSAGES_MAX, LOOK_SECONDS))
+            messages = self._consumer.consume(MESSAGES_MAX, LOOK_SECONDS)
         except KafkaException as error:
             raise BusUnavailable(f"Kafka cannot be read: {error}.") from error
+        arrived, faulty = by_partition(messages)
         for message, fault in faulty:
             place = message.topic() or "", message.partition() or 0
             if fault.fatal():
@@ -164,6 +145,20 @@ class TopicConsumer:
                     self._go_on(held)
         if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self._commit()
+            self._wake(is_queue_empty=len(messages) < MESSAGES_MAX)
+
+    def _wake(self, *, is_queue_empty: bool) -> None:
+        """Have the client fetch partitions anew of which it gives nothing for long: messages wait there, Kafka answers,
+        and nothing else stands before them. No fault of the kind is known; one cost a day's ticks without a word."""
+        for held in self._partitions.values():
+            still_seconds = held.still_seconds(self._ends[held.place])
+            if not is_queue_empty:
+                held.still_since = time.monotonic()
+            elif still_seconds > STILL_SECONDS:
+                topic, number = held.place
+                log.error("the client gave nothing of a partition, which is read again", topic=topic, partition=number)
+                held.still_since = time.monotonic()
+                self._go_on(held)
 
     def _look_at_ids(self, places: Iterable[PartitionPlace]) -> None:
         """Stop partitions, before anything of them is recorded, whose topic was deleted and made anew: the client goes
@@ -187,10 +182,10 @@ class TopicConsumer:
         for end in ends:
             held = self._partitions.get((end.topic() or "", end.partition() or 0))
             if held is not None and held.recording is not None:
-                held.position = max(held.position, end.offset() or 0)
+                held.reach(max(held.position, end.offset() or 0))
                 self.counts.stopped.pop(held.place, None)
 
-    def _follows(self, held: _Partition, recording: PartitionRecorder, first: int) -> bool:
+    def _follows(self, held: HeldPartition, recording: PartitionRecorder, first: int) -> bool:
         """Tell whether messages from this offset on may be taken. Where an earlier one has to come, they are asked for
         once more from there: between the two may lie records of transactions alone, or the message was lost."""
         expected = recording.expected
@@ -203,7 +198,7 @@ class TopicConsumer:
         recording.pass_gap(first)
         return True
 
-    def _take(self, held: _Partition, recording: PartitionRecorder, messages: BusMessages) -> None:
+    def _take(self, held: HeldPartition, recording: PartitionRecorder, messages: BusMessages) -> None:
         if not self._follows(held, recording, messages.offsets[0]):
             return
         self._pass_lost(held, recording, messages.offsets[0])
@@ -213,18 +208,19 @@ class TopicConsumer:
             self._stop(held, error)
             return
         try:
-            self._bury(held.place, outcome.refused)
+            self._dead.bury(held.place, outcome.refused)
         except BusUnavailable as error:
             self._stop(held, error, is_told=False)
             return
-        held.position, held.reached_ns = messages.offsets[-1] + 1, messages[-1].time_ns
+        held.reach(messages.offsets[-1] + 1)
+        held.reached_ns = messages[-1].time_ns
         self.counts.stopped.pop(held.place, None)
         self.counts.messages += len(messages)
         self.counts.accepted += outcome.accepted
         self.counts.rejected += outcome.rejected
         self.counts.dead_letters += len(outcome.refused)
 
-    def _pass_lost(self, held: _Partition, recording: PartitionRecorder, first: int) -> None:
+    def _pass_lost(self, held: HeldPartition, recording: PartitionRecorder, first: int) -> None:
         """Go on behind messages that the topic lost, if that was asked for. Raises: OffsetGone."""
         try:
             recording.must_go_on_at(first)
@@ -235,22 +231,11 @@ class TopicConsumer:
             log.error("rows of a topic are lost", partition=recording.name, before_offset=first)
             recording.forget()
 
-    def _bury(self, place: PartitionPlace, refused: Sequence[RefusedMessage]) -> None:
-        topic, number = place
-        if not refused:
-            return
-        producer = self._dead.get(topic) or self._dead.setdefault(topic, BusProducer(self.settings, topic + DEAD))
-        for letter in refused:
-            where = {"topic": topic, "partition": number, "offset": letter.message.offset, "reason": letter.reason}
-            headers = [(f"velox-{name}", str(text).encode()) for name, text in where.items()]
-            producer.send(letter.message.content, [*letter.message.headers, *headers])
-        producer.flush()
-
     def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         forget(held.folder for held in self._lost)
         self._lost.clear()
         for assigned in partitions:
-            held = self._partitions[assigned.topic, assigned.partition] = _Partition(
+            held = self._partitions[assigned.topic, assigned.partition] = HeldPartition(
                 (assigned.topic, assigned.partition)
             )
             self._open(held)
@@ -264,7 +249,7 @@ class TopicConsumer:
         self._consumer.pause([TopicPartition(*each.place) for each in held if each.recording is None])
         self._consumer.resume([TopicPartition(*each.place) for each in held if each.recording is not None])
 
-    def _go_on(self, held: _Partition) -> None:
+    def _go_on(self, held: HeldPartition) -> None:
         """Have the client fetch a partition that stood still from its position on."""
         place = TopicPartition(*held.place, held.position)
         try:
@@ -278,7 +263,7 @@ class TopicConsumer:
         if not self._is_broken:  # else its last words stay, and grow old
             forget(held.folder for held in given_up)
 
-    def _given_up(self, partitions: list[TopicPartition]) -> list[_Partition]:
+    def _given_up(self, partitions: list[TopicPartition]) -> list[HeldPartition]:
         """Free the sources of partitions that are another member's now, and return those that this one held."""
         given_up = []
         for revoked in partitions:
@@ -292,7 +277,7 @@ class TopicConsumer:
                 held.recording = None
         return given_up
 
-    def _open(self, held: _Partition) -> None:
+    def _open(self, held: HeldPartition) -> None:
         """Open a partition's lane and set its position; note why where that cannot be now."""
         topic, number = held.place
         with suppress(BusUnavailable):  # the next question has no answer either
@@ -320,12 +305,13 @@ class TopicConsumer:
         if offset is not None and low > offset:  # told at once: the next message may come at tomorrow's opening
             self._pass_lost(held, recording, low)
         held.recording, held.end = recording, high if held.end is None else held.end
-        held.position, held.oldest = low if offset is None else max(low, offset), low
-        held.asked_for, held.reached_ns = None, time.time_ns()
+        held.reach(low if offset is None else max(low, offset))
+        self._ends.note(held.place, high)
+        held.oldest, held.asked_for, held.reached_ns = low, None, time.time_ns()
         if held.position >= high:  # else it stands still until something of it is recorded
             self.counts.stopped.pop(held.place, None)
 
-    def _stop(self, held: _Partition, error: VeloxError, *, is_told: bool = True) -> None:
+    def _stop(self, held: HeldPartition, error: VeloxError, *, is_told: bool = True) -> None:
         """Let a partition stand still: what its lane could not take comes again from where the marks say."""
         log.error("a partition stopped", topic=held.place[0], partition=held.place[1], error=str(error))
         if held.recording is not None:
@@ -334,7 +320,7 @@ class TopicConsumer:
         self.counts.stopped[held.place] = str(error)
         self._consumer.pause([TopicPartition(*held.place)])
 
-    def _stop_at(self, held: _Partition, offset: int, fault: KafkaError, arrived: BusMessages | None) -> None:
+    def _stop_at(self, held: HeldPartition, offset: int, fault: KafkaError, arrived: BusMessages | None) -> None:
         """Let a partition stand still where Kafka has no message to go on at, or one that cannot be read; what arrived
         before it is recorded. The first such fault counts: others may come of what the client made of damaged bytes."""
         if held.recording is None:
@@ -368,20 +354,12 @@ class TopicConsumer:
 
     def _tell_standings(self) -> None:
         """Tell beside each lane how its partition stands."""
+        self._ends.ask_again(self._partitions)
         for held in (*self._partitions.values(), *self._lost):
             if held.folder is None:
                 continue
-            _, high = self._consumer.get_watermark_offsets(TopicPartition(*held.place), cached=True)
-            standing = PartitionStanding(
-                *held.place,
-                source=held.source,
-                pid=os.getpid(),
-                at_ns=time.time_ns(),
-                answered_ns=self._answered_ns,
-                reached_ns=held.reached_ns,
-                lag=max(0, high - held.position),
-                stopped=self.counts.stopped.get(held.place, ""),
-            )
+            stopped = self.counts.stopped.get(held.place, "")
+            standing = held.standing(self._ends[held.place], answered_ns=self._answered_ns, stopped=stopped)
             tell(held.folder, standing, is_recording=self._is_broken or held.recording is not None)
 
 
