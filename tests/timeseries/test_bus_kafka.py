@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from django.core.management import CommandError, call_command
 
@@ -497,6 +497,36 @@ def test_a_topic_of_transactions_is_read_to_its_end_and_goes_on_behind_their_rec
     assert accepted() == 2
     assert accepted() == 0
     assert [point["close"] for point in stored(tmp_path, source="transactions.0")] == [1, 2, 4, 5]
+
+
+def test_records_of_transactions_that_retention_takes_with_the_messages_before_them_are_not_told_as_lost(
+    kafka: KafkaServer, tmp_path: Path
+) -> None:
+    settings, end = KafkaSettings(kafka.servers), TopicPartition("trimmed", 0, OFFSET_END)
+    create_topic(settings, "trimmed", 1)
+    admin = AdminClient(settings.client())
+    producer = Producer({"bootstrap.servers": kafka.servers, "transactional.id": "trimmed"})
+    producer.init_transactions()
+
+    def write(price: float, *, is_kept: bool = True) -> None:
+        producer.begin_transaction()
+        content = bus.json_message([{"symbol": "A", "ltp": price, "timestamp": OPEN_NS}])
+        producer.produce("trimmed", content, headers=list(headers_of("json")))
+        producer.commit_transaction() if is_kept else producer.abort_transaction()
+
+    def accepted_and_trimmed() -> int:
+        counts = member(tmp_path, kafka.servers, "trimmed").run(lambda _: False, until_end=True)
+        next(iter(admin.delete_records([end]).values())).result(PATIENCE_SECONDS)
+        return counts.accepted
+
+    accepted = []
+    for price in (1.0, 2.0):
+        write(price)
+        accepted.append(accepted_and_trimmed())
+        write(-1.0, is_kept=False)  # read, and marked, by a member that had nothing to record
+        accepted.append(accepted_and_trimmed())
+    assert accepted == [1, 0, 1, 0]
+    assert [point["close"] for point in stored(tmp_path, source="trimmed.0")] == [1.0, 2.0]
 
 
 def test_a_storage_fault_stops_its_partition_alone_and_health_is_told(

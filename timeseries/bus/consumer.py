@@ -181,8 +181,9 @@ class TopicConsumer:
         nobody is given."""
         for end in ends:
             held = self._partitions.get((end.topic() or "", end.partition() or 0))
-            if held is not None and held.recording is not None:
+            if held is not None and held.recording is not None and not held.reads_gap:
                 held.reach(max(held.position, end.offset() or 0))
+                held.recording.reach_end(held.position)
                 self.counts.stopped.pop(held.place, None)
 
     def _follows(self, held: HeldPartition, recording: PartitionRecorder, first: int) -> bool:

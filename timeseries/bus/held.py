@@ -37,6 +37,11 @@ class HeldPartition:
         """Note the next offset, now that those before it are recorded."""
         self.position, self.still_since = position, time.monotonic()
 
+    @property
+    def reads_gap(self) -> bool:
+        """Tell whether messages behind a gap are awaited once more."""
+        return self.asked_for is not None and self.recording is not None and self.recording.expected is not None
+
     def lag(self, end: PartitionEnd) -> int:
         """Return how many messages wait; 0 where it is not known yet where recording goes on."""
         return 0 if self.end is None else max(0, end.offset - self.position)

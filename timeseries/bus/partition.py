@@ -92,6 +92,7 @@ class PartitionRecorder:
         self._refused: tuple[RejectedRow, ...] = ()  # of the rows that are passed over
         self._expected: int | None = None  # the offset that has to come first
         self._next: int | None = None  # the one behind the last message of a batch that no mark has ended yet
+        self._ended: int | None = None  # the one at which the newest mark has a batch end
 
     def resume(self) -> int | None:
         """Return the offset to go on at, None where nothing of the partition was recorded yet.
@@ -109,12 +110,13 @@ class PartitionRecorder:
         if taken is not None and taken.stream == self.name:
             self._stream.begin(taken.offset, taken.passed, taken.rejected)
             newest = taken.offset
-        self._expected, self._next, self._position, self._skip = newest, None, 0, 0
+        self._expected, self._next, self._ended, self._position, self._skip = newest, None, None, 0, 0
         if self._expected is not None:
             self._batch = self._expected
             progress = self._stream.progress(self._batch)
             if progress is not None and progress.answer is not None:
-                self._expected = int(progress.answer)
+                self._expected = self._ended = int(progress.answer)
+                self._position = progress.rows
             elif progress is not None:
                 self._skip, self._refused = progress.rows, progress.rejected
         return self._expected
@@ -131,7 +133,7 @@ class PartitionRecorder:
         self.must_go_on_at(first)
         if not self._skip:
             self._batch, self._position = first, 0
-        self._expected, self._next, outcome = None, None, TakenMessages()
+        self._expected, self._next, self._ended, outcome = None, None, None, TakenMessages()
         for together in pieces_of(messages, outcome.refused):
             self._clock.now_ns = together.messages[-1].time_ns
             passed = min(self._skip, together.count)
@@ -168,6 +170,14 @@ class PartitionRecorder:
         if not self._skip:
             self._expected = first
 
+    def reach_end(self, end: int) -> None:
+        """Go on behind the topic's end, to which all its messages came: records of transactions that lie behind the
+        last one are no message that has to come, and retention may take them."""
+        reached = self._ended if self._next is None else self._next
+        if reached is not None and end > reached:
+            self._next = end
+            self._expected = end if self._expected is not None else None
+
     def settle(self) -> None:
         """Mark that the batch has ended, so that its messages are not needed to go on behind it.
 
@@ -175,7 +185,7 @@ class PartitionRecorder:
         """
         if self._next is not None:
             self._stream.end(self._batch, self._position, str(self._next))
-            self._next = None
+            self._ended, self._next = self._next, None
 
     def hand_over(self, taker: str, *, at_ns: int) -> HandOver:
         """Let another source, such as another host's, record the partition from here on; the same one again changes
