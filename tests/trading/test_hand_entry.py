@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils.timezone import localdate, localtime
 
 from tests import page_desk
-from tests.trading.book import AT, MINUTE, fills, opened, row, snapshot
+from tests.trading.book import AT, MINUTE, filled, fills, opened, row, snapshot
 from trading.bookkeeping.by_hand import HandEntry
 from trading.errors import AmbiguousTrade, IdConflict, InvalidValue, LikelySlip
 from trading.models import Journal, Trade
@@ -223,6 +223,22 @@ def test_a_fill_that_is_more_than_what_is_open_is_said_beside_the_quantity(opera
     fill = {"side": "SELL", "quantity": "400", "price": "2455", "at": "2024-03-15T09:31:00", "fill_id": "hand-f"}
     page = operator.post(f"/trades/{trade.pk}/fill/", fill)
     assert "quantity" in page.context["form"].errors
+
+
+def test_a_close_of_more_or_less_than_its_page_showed_is_told_first(operator: Client) -> None:
+    trade = entered()
+    address = f"/trades/{trade.pk}/close/"
+    close = {"exit_price": "2455", "exit_time": "2024-03-15T09:40:00", "accepted": ""}
+    close["open_quantity"] = re.findall(r'name="open_quantity" value="(\d+)"', operator.get(address).content.decode())[
+        0
+    ]
+    filled("BUY", 2450, 5, "hand-1", strategy_id="manual")
+    page = operator.post(address, close)
+    assert page.status_code == 400 and "fills came since this page was loaded" in page.content.decode()
+    assert row("hand-1").state == "OPEN"
+    assert operator.post(address, {**close, "accepted": page.context["form"].to_accept}).status_code == 302
+    assert [fill.quantity for fill in fills("hand-1")] == [10, 5, 15]
+    assert operator.post(address, {**close, "open_quantity": "15"}).status_code == 302  # sent twice
 
 
 def test_only_operators_enter_trades(client: Client) -> None:

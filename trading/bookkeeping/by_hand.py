@@ -12,6 +12,7 @@ from trading.errors import InvalidValue, LikelySlip
 
 # Not flags of a trade: a name that nothing is recorded of yet is most likely mistyped.
 NEW_SYMBOL, NEW_STRATEGY = "new_symbol", "new_strategy"
+QUANTITY_MOVED = "quantity_moved"  # nor is this: fills came between the author's look and the close
 
 
 @dataclass(slots=True)

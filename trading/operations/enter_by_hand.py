@@ -13,9 +13,10 @@ from django.db.models import QuerySet
 
 from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import slips
-from trading.bookkeeping.by_hand import NEW_STRATEGY, NEW_SYMBOL, HandEntry, entered
+from trading.bookkeeping.by_hand import NEW_STRATEGY, NEW_SYMBOL, QUANTITY_MOVED, HandEntry, entered
 from trading.bookkeeping.slips import Newest
 from trading.domain.flags import UNEXPLAINED
+from trading.domain.money import parse_quantity
 from trading.domain.values import Trade
 from trading.errors import AmbiguousTrade, UnknownTrade
 from trading.models import Strategy
@@ -49,12 +50,14 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """The end of a trade as a person gives it; ``charges`` are those of the exit."""
+    """The end of a trade as a person gives it; ``charges`` are those of the exit, ``open_quantity`` is what the author
+    saw open, None where that is not known."""
 
     exit_price: Number
     exit_time: Instant
     exit_reason: str = ""
     charges: Number | None = None
+    open_quantity: Number | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +160,9 @@ def _close(row: TradeRow, closing: Closing, entry: HandEntry) -> Trade:
         exit_reason=closing.exit_reason,
         charges=closing.charges,
     )
+    seen = None if closing.open_quantity is None else parse_quantity(closing.open_quantity, "open_quantity")
+    if seen is not None and row.fills.latest("sequence").quantity != seen:
+        entry.warnings.add(QUANTITY_MOVED)
     if UNEXPLAINED not in closed.flags:  # the reason explains a price of 0, and the fill is booked before it
         entry.warnings.discard(UNEXPLAINED)
     return closed

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from django import forms
 from django.utils import timezone
 
-from trading.bookkeeping.by_hand import NEW_STRATEGY, NEW_SYMBOL, HandEntry
+from trading.bookkeeping.by_hand import NEW_STRATEGY, NEW_SYMBOL, QUANTITY_MOVED, HandEntry
 from trading.domain.flags import meaning
 from trading.errors import LikelySlip, VeloxError
 from trading.operations.enter_by_hand import MANUAL, Closing, HandFill, Opening
@@ -17,6 +17,7 @@ from trading.operations.enter_by_hand import MANUAL, Closing, HandFill, Opening
 _OF_TODAY = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?")
 WARNINGS = {
     NEW_SYMBOL: "nothing is recorded of this symbol yet: it would be made new",
+    QUANTITY_MOVED: "fills came since this page was loaded: the close is of all that is open now",
     NEW_STRATEGY: "nothing is recorded of this strategy yet: it would be made new",
 }
 
@@ -104,12 +105,14 @@ class ClosingFields(HandForm):
         if price is None:
             return None
         reason = self.cleaned_data["exit_reason"].strip()
-        return Closing(exit_price=price, exit_time=at, exit_reason=reason, charges=self.text("exit_charges"))
+        charges, seen = self.text("exit_charges"), self.cleaned_data.get("open_quantity") or None
+        return Closing(exit_price=price, exit_time=at, exit_reason=reason, charges=charges, open_quantity=seen)
 
 
 class CloseForm(ClosingFields):
-    """The close of a trade that is open."""
+    """The close of a trade that is open, of as much as was open when the form was shown."""
 
+    open_quantity = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
     often = ("exit_price", "exit_time", "exit_reason", "exit_charges")
 
 

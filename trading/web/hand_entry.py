@@ -69,7 +69,8 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the form of a trade's close, and book what it sends."""
     _must_be_operator(request)
     trade, choice = _trade(pk)
-    form = CloseForm(request.POST if request.method == "POST" else None, initial={"exit_time": now_at_desk()})
+    shown = {"exit_time": now_at_desk(), "open_quantity": f"{trade.open_quantity:f}"}
+    form = CloseForm(request.POST if request.method == "POST" else None, initial=shown)
 
     def book() -> EnteredTrade:
         closing = form.closing()
