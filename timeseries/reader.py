@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from timeseries.measurements import MINUTES, TICKS
 from timeseries.reading.joined_lines import as_first_of_line
-from timeseries.reading.points import PointReader, clamp
+from timeseries.reading.points import LAST, PointReader, clamp
 from timeseries.spool.hand_overs import SourceLines
 from timeseries.stores import candles, minute_rows
 from timeseries.stores.base import PointQuery, Session
@@ -37,11 +37,14 @@ class CandleQuestion:
     sessions: Sequence[Session]
 
     def bounds(self) -> tuple[int, int]:
-        """Return the first instant whose ticks count, and the one after the last."""
+        """Return the first instant whose ticks count, and the one after the last; of whole days."""
         first, stop = min(session.since for session in self.sessions), max(session.stop for session in self.sessions)
-        if self.every < candles.DAY:  # the last candle begins before `stop`, and a bar is stamped at its end
-            stop = min(stop, self.stop + self.every)
         return clamp(first), clamp(stop + candles.MARGIN)
+
+    def enough(self) -> int:
+        """Return the instant after the last whose ticks count, where those before it tell how volume is read."""
+        # The last candle begins before `stop`, and a bar is stamped at its end.
+        return clamp((self.stop + self.every if self.every < candles.DAY else LAST) + candles.MARGIN)
 
 
 class Reader(PointReader):
@@ -128,8 +131,12 @@ class Reader(PointReader):
 
     def _from_ticks(self, symbol: str, asked: CandleQuestion) -> pa.Table:
         tags = {"account": asked.account, "symbol": symbol}
-        query = PointQuery(TICKS, *asked.bounds(), tags, candles.FIELDS)
-        ticks = self._one_source(query, asked.source)
+        query, enough = PointQuery(TICKS, *asked.bounds(), tags, candles.FIELDS), asked.enough()
+        ticks = self._one_source(replace(query, stop=min(query.stop, enough)), asked.source)
+        of_last_day = ticks.filter(pc.greater_equal(ticks.column("exchange_time"), asked.sessions[-1].start))
+        if enough < query.stop and 0 < len(of_last_day) == of_last_day.column("day_volume").null_count:
+            # Whether volume is the day's so far is told by all of a day's ticks, not by those that were asked for.
+            ticks = pa.concat_tables([ticks, self._one_source(replace(query, start=enough), asked.source)])
         return candles.candles_of(ticks, every=asked.every, start=asked.start, stop=asked.stop, sessions=asked.sessions)
 
     def _together(self, symbols: Sequence[str], asked: CandleQuestion, *, by_day: bool = True) -> pa.Table | None:

@@ -219,6 +219,27 @@ def test_candles_up_to_an_instant_are_those_of_the_whole_days_and_no_later_tick_
             assert every == DAY or read[-1] <= stop + every + SECOND
 
 
+@pytest.mark.parametrize("shipped", [False, True])
+def test_how_volume_is_read_is_told_by_the_whole_day(desk: Desk, shipped: bool) -> None:
+    recorder = desk.recorder()
+    for number in range(1, 4):
+        bar = {"open": 3.0, "high": 9.0, "low": 2.0, "close": 5.0, "volume": 500, "timestamp": OPEN + number * MINUTE}
+        recorder.tick("A", bar)
+    recorder.tick("A", {"ltp": 5.0, "day_volume": 2000, "timestamp": OPEN + 9 * MINUTE})
+    recorder.close()
+    assert not shipped or desk.pump.drain(10)
+    sessions = [session("2021-04-12")]
+    for every in (20 * SECOND, MINUTE):
+        span = {"every": every, "start": 0, "account": "main"}
+        whole = desk.reader.candles("A", **span, stop=2**62, sessions=sessions)
+        assert whole["volume"].to_pylist() == [0, 0, 0, 2000]
+        for stop in (OPEN, OPEN + MINUTE, OPEN + 3 * MINUTE):
+            wanted = whole.filter(pc.less(whole["time"].cast(pa.int64()), stop))
+            assert desk.reader.candles("A", **span, stop=stop, sessions=sessions).equals(wanted)
+            listed = desk.reader.candles_by_symbol({"A": sessions}, **span, stop=stop)
+            assert listed.drop_columns(["symbol"]).equals(wanted)
+
+
 def test_indicators_come_as_a_column_each(desk: Desk) -> None:
     recorder = desk.recorder()
     recorder.indicators("A", {"ema": 1.5, "rsi": 60}, at=OPEN)
