@@ -140,6 +140,24 @@ def test_a_fill_without_an_id_in_the_ledger_is_the_brokers() -> None:
     assert fill_breaks(ours([replace(TRADED[0], fill_id=None), *TRADED[1:]]), theirs(TRADED)) == []
 
 
+@pytest.mark.parametrize(
+    ("quantity", "price", "expected"),
+    [
+        ("30", "100.33333333", []),
+        ("30", "100.33", []),
+        ("30", "100.3", ["fill_differs", "fill_not_in_ledger"]),
+        ("29", "100.33333333", ["fill_differs", "fill_not_in_ledger"]),
+    ],
+)
+def test_an_order_that_the_ledger_has_as_a_whole_is_the_fills_that_make_it_up(
+    quantity: str, price: str, expected: list[str]
+) -> None:
+    order = replace(fill(None, quantity=quantity, price=price), order_id="77")
+    fills = [replace(each, order_id="77") for each in (fill(1, price="101"), fill(2, quantity="20"))]
+    assert sorted(kinds(fill_breaks(ours([order]), theirs(fills)))) == expected
+    assert kinds(fill_breaks(ours([order]), theirs([replace(each, order_id="78") for each in fills]))) != []
+
+
 def test_a_fill_under_another_id_is_named_since_an_import_would_book_it_again() -> None:
     breaks = fill_breaks(ours([replace(TRADED[0], fill_id="own-1"), *TRADED[1:]]), theirs(TRADED))
     assert kinds(breaks) == ["fill_id_differs"]

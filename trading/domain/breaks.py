@@ -18,6 +18,7 @@ from trading.domain.chain import JSON
 
 Figures = Mapping[str, str | None]  # what one side has, by name, as plain text; None where that side does not tell it
 ID_LENGTH = 16
+HALF_PAISA = Decimal("0.005")
 # Where in a file a line stands, is not kept: a name may have the client's code, and other files have the same line.
 _PLACE = ("file", "row")
 
@@ -135,3 +136,10 @@ def plain(amount: Decimal | None) -> str | None:
 def oldest_first(breaks: Iterable[Break]) -> list[Break]:
     """Return breaks by age, those of a day by kind and key."""
     return sorted(breaks, key=lambda each: (each.day, list(BreakKind).index(each.kind), sorted(each.key.items())))
+
+
+def printed_to(price: Decimal) -> Decimal:
+    """Return how far the exact price may lie from a printed one: half its last place, at most half a paisa."""
+    exponent = price.as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) else 0
+    return min(HALF_PAISA, Decimal(5).scaleb(-places - 1)) if places > 2 else HALF_PAISA

@@ -1,8 +1,9 @@
 """The fills that the ledger and a broker's files have, compared one by one. Pure.
 
 Fills are the same where exchange, trading day and the broker's id are; where a side has no id, where symbol, side,
-quantity and price are, each as often as it occurs. Quantity and price of the same fill may not differ at all, nor its
-day: a fill that a correction moved to another day is known by the day that was recorded.
+quantity and price are, each as often as it occurs. An order that the ledger has as a whole is the fills that make it
+up. Quantity and price of the same fill may not differ at all, nor its day: a fill that a correction moved to another
+day is known by the day that was recorded.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
+from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain, printed_to
 
 FillContent = tuple[str, date, str, str, Decimal, Decimal]
 FillPlace = tuple[str, date, str, str]
@@ -86,6 +87,7 @@ def fill_breaks(
     """
     comparison = _Comparison(sorted(ledger, key=_rank), _once(broker))
     comparison.by_id()
+    comparison.by_order()
     comparison.pair(lambda fill: fill.content, comparison.same_content, by_ids_too=True)
     comparison.bring_back(moved)
     for near in (_order, _quantity, _price):
@@ -182,6 +184,23 @@ class _Comparison:
             if len(own) > 1 or rows[name]:
                 settled.update(own, rows[name])
         self.ours = merged_rows(fill for fill in self.ours if fill not in settled)
+        self.theirs = [fill for fill in self.theirs if fill not in settled]
+
+    def by_order(self) -> None:
+        """Pair an order that the ledger has without ids of its fills with the fills that together are the same."""
+        orders: defaultdict[Hashable, tuple[list[ComparedFill], list[ComparedFill]]] = defaultdict(lambda: ([], []))
+        for fill in self.ours:
+            if fill.order_id is not None and fill.fill_id is None:
+                orders[_order(fill)][0].append(fill)
+        for fill in self.theirs:
+            if fill.order_id is not None:
+                orders[_order(fill)][1].append(fill)
+        settled: set[ComparedFill] = set()
+        for rows, lines in orders.values():
+            if rows and _is_sum_of(rows, lines):
+                self.paired |= {fill.content for fill in (*rows, *lines)}
+                settled.update(rows, lines)
+        self.ours = [fill for fill in self.ours if fill not in settled]
         self.theirs = [fill for fill in self.theirs if fill not in settled]
 
     def _same_id(self, rows: Sequence[ComparedFill], line: ComparedFill) -> None:
@@ -302,6 +321,15 @@ class _Comparison:
                 scope=frozenset(fill.symbol for fill in (ours, theirs) if fill is not None),
             )
         )
+
+
+def _is_sum_of(rows: Sequence[ComparedFill], lines: Sequence[ComparedFill]) -> bool:
+    """Tell whether both are as many units for the same money, but for what the rows' average prices leave off."""
+    zero = Decimal(0)
+    if sum((fill.quantity for fill in rows), zero) != sum((fill.quantity for fill in lines), zero):
+        return False
+    paid, stated = (sum((fill.quantity * fill.price for fill in side), zero) for side in (rows, lines))
+    return abs(paid - stated) <= sum((fill.quantity * printed_to(fill.price) for fill in rows), zero)
 
 
 def _terms(fill: ComparedFill) -> tuple[str, str, str, Decimal, Decimal]:

@@ -14,12 +14,11 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
+from trading.domain.breaks import HALF_PAISA, Break, BreakKind, Figures, Proposal, Remedy, plain, printed_to
 from trading.domain.fill_breaks import ComparedFill
 from trading.domain.position import BUY
 from trading.domain.trade_building import is_sum
 
-HALF_PAISA = Decimal("0.005")
 ZERO = Decimal(0)
 RealisedSums = Mapping[tuple[str, date], Decimal]  # by symbol and day, gross of charges
 
@@ -107,13 +106,6 @@ def _is_same_position(ours: ComparedPosition, theirs: ComparedPosition) -> bool:
     if not ours.quantity or ours.average_price is None or theirs.average_price is None:
         return True
     return abs(ours.average_price - theirs.average_price) <= printed_to(theirs.average_price)
-
-
-def printed_to(price: Decimal) -> Decimal:
-    """Return how far the exact price may lie from a printed one: half its last place, at most half a paisa."""
-    exponent = price.as_tuple().exponent
-    places = -exponent if isinstance(exponent, int) else 0
-    return min(HALF_PAISA, Decimal(5).scaleb(-places - 1)) if places > 2 else HALF_PAISA
 
 
 def realised_breaks(methods: Sequence[RealisedSums], broker: Iterable[StatedResult]) -> list[Break]:
