@@ -15,11 +15,12 @@ from confluent_kafka import Message, TopicPartition
 from tests.timeseries.bus_member import open_recorder_in
 from tests.timeseries.bus_topics import tick
 from tests.timeseries.spools import NOW, stored
-from timeseries.bus import consumer
+from timeseries.bus import consumer, dead_letters
 from timeseries.bus import messages as bus
-from timeseries.bus.connection import KafkaSettings
+from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.consumer import BusCounts, TopicConsumer
 from timeseries.bus.partition import OffsetGone
+from timeseries.bus.producer import StillUnwritten
 from timeseries.bus.standing import standings
 from timeseries.bus.topics import PartitionEnds
 from timeseries.errors import SpoolFull
@@ -73,6 +74,26 @@ class MemoryClient:
 
     def close(self) -> None:
         pass
+
+
+class LetterBox:
+    """A dead-letter topic that takes nothing until the test says so, as the producer of it."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.flushes = 0
+        self.fault: type[BusUnavailable] | None = StillUnwritten
+
+    def send(self, content: bytes, _: Any) -> None:
+        self.sent.append(content)
+
+    def flush(self, _: float) -> None:
+        self.flushes += 1
+        if self.fault is not None:
+            raise self.fault("no broker takes it")
+
+    def is_waiting(self) -> bool:
+        return self.fault is StillUnwritten
 
 
 class IdsInMemory(dict[str, str]):
@@ -156,3 +177,37 @@ def test_what_retention_took_unread_is_told_before_another_message_comes(client:
     client.write(3)
     assert member(skip_lost=True).run(lambda counts: counts.accepted == 1).accepted == 1
     assert [point["close"] for point in stored(tmp_path, source="ticks.0")] == [100.0, 100.15]
+
+
+def test_while_letters_wait_their_partition_alone_stands_still_and_each_is_written_once(
+    client: MemoryClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A producer waits for minutes for a topic that is not there: nothing else would be read meanwhile."""
+    box, looks, flushes, sent = LetterBox(), 0, list[int](), list[int]()
+    monkeypatch.setattr(dead_letters, "BusProducer", lambda *_: box)
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.0)
+    fault_from = {0: StillUnwritten, 10: BusUnavailable, 14: StillUnwritten, 20: None}  # the fault from a look on
+
+    def look(counts: BusCounts) -> bool:
+        nonlocal looks
+        if looks in fault_from:
+            box.fault = fault_from[looks]
+        if looks < 20:
+            client.write(looks)
+        if looks == 1:
+            place = {"topic": "ticks", "partition": 0, "offset": len(client.topic[0])}
+            client.topic[0].append(Message(**place, value=b"{", headers=[], timestamp=(1, NOW // 10**6)))
+        flushes.append(box.flushes)
+        sent.append(len(box.sent))
+        looks += 1
+        return looks == 60
+
+    member = TopicConsumer(KafkaSettings("nowhere"), ["ticks"], "desk", open_recorder_in(tmp_path), partitions=[0, 1])
+    counts = member.run(look)
+    expected = [100 + number / 20 for number in range(20)]
+    for number in (0, 1):
+        assert [point["close"] for point in stored(tmp_path, source=f"ticks.{number}")] == expected
+    assert (flushes[9], sent[9]) == (1, 1)  # it is not waited for again as long as it may still be written
+    assert box.sent == [b"{"] * sent[-1]
+    assert sent[9] < sent[19] == sent[-1]  # given up by its producer, it is written again
+    assert (counts.dead_letters, counts.stopped) == (1, {})

@@ -139,7 +139,7 @@ class TopicConsumer:
                 self._take(held, held.recording, taken)
         self._note_ends(message for message, fault in faulty if fault.code() == KafkaError._PARTITION_EOF)
         for held in self._partitions.values():
-            if held.recording is None and time.monotonic() >= held.retry_at:
+            if held.recording is None and time.monotonic() >= held.retry_at and not self._dead.wait(held):
                 self._open(held)
                 if held.recording is not None:
                     self._go_on(held)
@@ -209,7 +209,7 @@ class TopicConsumer:
             self._stop(held, error)
             return
         try:
-            self._dead.bury(held.place, outcome.refused)
+            self._dead.bury(held, outcome.refused)
         except BusUnavailable as error:
             self._stop(held, error, is_told=False)
             return

@@ -18,6 +18,10 @@ from timeseries.bus.topics import partition_count
 FLUSH_SECONDS = 30.0
 
 
+class StillUnwritten(BusUnavailable):
+    """Messages that wait for the brokers yet, and may still be written."""
+
+
 class BusProducer:
     """A producer of one topic. Messages of one symbol keep their order; `flush` raises for one that was not written."""
 
@@ -77,12 +81,19 @@ class BusProducer:
             except KafkaException as error:
                 raise BusUnavailable(f"{self.topic} cannot be written: {error}.") from error
 
-    def flush(self) -> None:
-        """Wait until every message is written. Raises: BusUnavailable."""
-        left = self._producer.flush(FLUSH_SECONDS)
+    def flush(self, seconds: float = FLUSH_SECONDS) -> None:
+        """Wait until every message is written. Raises: BusUnavailable where one was not, StillUnwritten where some wait
+        yet."""
+        left = self._producer.flush(seconds)
         if self._faults or left:
-            reason = self._faults[0] if self._faults else f"{left} messages wait after {FLUSH_SECONDS:.0f} s"
+            kind = BusUnavailable if self._faults else StillUnwritten
+            reason = self._faults[0] if self._faults else f"{left} messages wait after {seconds:.0f} s"
             if self._connection.newest is not None:
                 reason += f": {self._connection.newest.str()}"
             self._faults.clear()
-            raise BusUnavailable(f"{self.topic} was not written: {reason}.", hint="Look at the brokers, and run again.")
+            raise kind(f"{self.topic} was not written: {reason}.", hint="Look at the brokers, and run again.")
+
+    def is_waiting(self) -> bool:
+        """Tell whether messages are neither written nor given up."""
+        self._producer.poll(0)
+        return len(self._producer) > 0
