@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from confluent_kafka import OFFSET_END, Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewPartitions
 from django.core.management import CommandError, call_command
 
 from tests.conftest import Ledger
@@ -39,7 +39,7 @@ from timeseries.bus.live import LiveTicks
 from timeseries.bus.messages import headers_of
 from timeseries.bus.producer import BusProducer
 from timeseries.bus.standing import LEFT_SECONDS, PartitionStanding, standings
-from timeseries.bus.topics import create_topic, topic_ids
+from timeseries.bus.topics import create_topic, partition_count, topic_ids
 from timeseries.errors import SpoolFull
 from timeseries.recording.writer import LaneWriter, StorageFault
 from timeseries.spool import marks
@@ -292,6 +292,31 @@ def test_a_partition_of_which_the_client_gives_nothing_is_told_as_behind_and_rea
     state = fault([long_after], datetime.fromtimestamp(long_after.at_ns / 10**9, UTC))
     assert state is not None and state.code == "kafka_behind"
     assert (counts.accepted, counts.stopped) == (4, {})
+
+
+def test_partitions_that_a_topic_is_given_beside_its_member_are_recorded_soon(
+    kafka: KafkaServer, tmp_path: Path
+) -> None:
+    settings, looks = KafkaSettings(kafka.servers), count(1)
+    create_topic(settings, "grown", 1)
+    admin, is_grown = AdminClient(settings.client()), False
+
+    def write(partition: int) -> None:
+        producer = BusProducer(settings, "grown")
+        producer.send(bus.json_message([{"symbol": "A", "ltp": 1.0}]), headers_of("json"), partition=partition)
+        producer.flush()
+
+    def look(counts: BusCounts) -> bool:
+        nonlocal is_grown
+        if counts.accepted == 1 and not is_grown:
+            admin.create_partitions([NewPartitions("grown", 2)])["grown"].result(PATIENCE_SECONDS)
+            until(lambda: partition_count(settings, "grown") == 2)
+            write(1)
+            is_grown = True
+        return counts.accepted == 2 or next(looks) >= LOOKS_MAX
+
+    write(0)
+    assert member(tmp_path, kafka.servers, "grown").run(look).accepted == 2
 
 
 def test_a_topic_that_is_not_there_is_told(kafka: KafkaServer) -> None:

@@ -57,6 +57,7 @@ class KafkaSettings:
             "session.timeout.ms": session,
             "heartbeat.interval.ms": session // 4,
             "partition.assignment.strategy": "range",
+            "topic.metadata.refresh.interval.ms": 10_000,  # else a new partition waits five minutes for a member
         }
 
     def writer(self) -> dict[str, str | int | float | bool]:
