@@ -9,7 +9,7 @@ none took over from.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -68,9 +68,15 @@ def _session(day: date, zone: ZoneInfo) -> dict[str, int]:
 
 
 def main() -> None:
-    url, symbol, first, last, *every = sys.argv[1:]
-    ticks = pl.scan_delta(DeltaTable(f"{url.rstrip('/')}/ticks")).filter(pl.col("symbol") == symbol)
-    print(candles(ticks, date.fromisoformat(first), date.fromisoformat(last), *(every or ["5m"])))
+    parser = argparse.ArgumentParser(description="Candles of the archive by polars alone.")
+    parser.add_argument("url", help="of the archive, or the folder of the desk's own tables")
+    parser.add_argument("symbol")
+    parser.add_argument("first", type=date.fromisoformat, help="a day, such as 2026-11-27")
+    parser.add_argument("last", type=date.fromisoformat, help="a day")
+    parser.add_argument("every", nargs="?", choices=EVERY, default="5m", help="default: 5m")
+    asked = parser.parse_args()
+    ticks = pl.scan_delta(DeltaTable(f"{asked.url.rstrip('/')}/ticks")).filter(pl.col("symbol") == asked.symbol)
+    print(candles(ticks, asked.first, asked.last, asked.every))
 
 
 if __name__ == "__main__":
