@@ -19,13 +19,7 @@ from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.dead_letters import DeadLetters
 from timeseries.bus.held import HeldPartition
 from timeseries.bus.messages import BusMessages
-from timeseries.bus.partition import (
-    HandedOver,
-    OffsetGone,
-    OpenRecorder,
-    PartitionRecorder,
-    partition_of,
-)
+from timeseries.bus.partition import HandedOver, OffsetGone, OpenRecorder, PartitionRecorder, partition_of
 from timeseries.bus.standing import forget, tell
 from timeseries.bus.topics import PartitionEnds, TopicIds, topic_ids
 from timeseries.errors import VeloxError

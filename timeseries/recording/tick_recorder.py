@@ -155,7 +155,7 @@ class TickRecorder(SourceUser):
         if at is not None:
             instant = at
         if instant is None:
-            if at is None and shape.time:  # another key may have the time
+            if shape.time:  # another key may have the time
                 return self._tick(symbol, tick, at)
             instant = received
         elif type(instant) is not int:

@@ -89,6 +89,18 @@ def refuse_idle(where: str, options: Mapping[str, Option]) -> None:
             raise InvalidValue(f"{option} does nothing {where}.", field=dest, hint="Leave it out.")
 
 
+def refuse_idle_beside(
+    others: Mapping[str, str | bool | None], options: Mapping[str, Option], *, why: str = ""
+) -> None:
+    """Refuse options that would do nothing beside each of the others, where one of these was given, be it as "".
+
+    Raises: InvalidValue.
+    """
+    for other, setting in others.items():
+        if setting not in (None, False):
+            refuse_idle(f"beside {other}{why}", options)
+
+
 def _must_be_text(words: Iterable[str]) -> None:
     """Refuse words that are no text in the encoding of the command line."""
     for word in words:

@@ -23,6 +23,7 @@ from trading.feeds.live.recording import FeedRecorder
 
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 10.0
+FROZEN_SECONDS = 60.0
 _log = structlog.get_logger("market_data")
 
 
@@ -31,7 +32,7 @@ class ConnectionPatience:
     """For how many seconds a connection may be silent or frozen, and how long the pauses between tries are."""
 
     silent_seconds: float = 10.0
-    frozen_seconds: float = 60.0
+    frozen_seconds: float = FROZEN_SECONDS
     first_pause_seconds: float = 0.5
     longest_pause_seconds: float = 30.0
 

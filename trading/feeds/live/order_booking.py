@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 import structlog
 from django.db import connections
@@ -118,8 +119,9 @@ class OrderBooking:
         if _is_of_the_ledger(fault):
             return self._wait_for(fault)
         for number, update in enumerate(updates):
-            fault = self._fault_of([update])
-            if fault is not None and _is_of_the_ledger(fault):
+            if len(updates) > 1:  # else it was tried by itself
+                fault = self._fault_of([update])
+            if _is_of_the_ledger(fault):
                 self.waiting[:number] = left
                 return self._wait_for(fault)
             if isinstance(fault, REFUSALS):
@@ -177,6 +179,6 @@ class OrderBooking:
         return True
 
 
-def _is_of_the_ledger(fault: Exception) -> bool:
+def _is_of_the_ledger(fault: Exception | None) -> TypeGuard[VeloxError]:
     """Tell whether the ledger takes nothing now, whatever the update."""
     return isinstance(fault, VeloxError) and not isinstance(fault, REFUSALS)

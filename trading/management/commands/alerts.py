@@ -14,7 +14,7 @@ from trading.alerts.channels import all_channels
 from trading.alerts.trial import send_test
 from trading.domain.alert_address import first_refusal
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand, refuse_idle
+from trading.management.base import VeloxCommand, refuse_idle_beside
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
 from trading.models import Alert
@@ -68,9 +68,7 @@ class Command(VeloxCommand):
         on: str | None,
     ) -> bool:
         deeds = {"--test": test, "--channels": channels, "--add": add, "--off": off, "--on": on}
-        for deed, setting in deeds.items():
-            if setting not in (None, False):
-                refuse_idle(f"beside {deed}", {"--account": account, "--kind": kind, "--limit": limit})
+        refuse_idle_beside(deeds, {"--account": account, "--kind": kind, "--limit": limit})
         if test:
             return self._test()
         if add is not None or off is not None or on is not None:

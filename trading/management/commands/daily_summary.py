@@ -12,7 +12,7 @@ from typing import Any, Unpack
 from trading.domain.shapes import DaySummary
 from trading.errors import InvalidValue, LedgerReadOnly
 from trading.management import figure_tables
-from trading.management.base import VeloxCommand, refuse_idle
+from trading.management.base import VeloxCommand, refuse_idle_beside
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import Report, add_format_arguments
 from trading.management.period_report import (
@@ -63,11 +63,9 @@ class Command(VeloxCommand):
         if is_span and date is not None:
             raise InvalidValue("--date is one day.", field="date", hint="Give --date, or --from and --to.")
         narrowing = {"--from": is_span, "--symbol": period["symbol"], "--as-known-on": period["as_known_on"]}
-        for option, setting in narrowing.items():
-            if setting not in (None, False):
-                refuse_idle(
-                    f"beside {option}: only a whole day is published", {"--publish": publish, "--rebuild": rebuild}
-                )
+        refuse_idle_beside(
+            narrowing, {"--publish": publish, "--rebuild": rebuild}, why=": only a whole day is published"
+        )
         if is_span:
             with one_moment():
                 summaries = build_span(selection_of(period), now=known_until(period, now))

@@ -65,25 +65,16 @@ class Command(VeloxCommand):
         reason: str,
     ) -> bool:
         now = datetime.now(UTC)
+        of_a_file = {"--zone": zone, "--symbols": symbols, "--mapping": mapping, "--password-file": password_file}
         if approve:
             if files:
                 raise InvalidValue("Breaks are approved without files.", field="files", hint="Name the breaks alone.")
-            of_a_look = {
-                "--from": first,
-                "--to": last,
-                "--plan": plan,
-                "--zone": zone,
-                "--symbols": symbols,
-                "--mapping": mapping,
-                "--password-file": password_file,
-            }
-            refuse_idle("beside --approve", of_a_look)
+            refuse_idle("beside --approve", {"--from": first, "--to": last, "--plan": plan, **of_a_file})
             approved = approve_breaks(account, approve, by=by, reason=reason, as_it_is=as_it_is)
             self.emit(approval_report(account, approved))
             return True
         refuse_idle("without --approve", {"--as-it-is": as_it_is, "--as": by, "--reason": reason})
         if not files:
-            of_a_file = {"--zone": zone, "--symbols": symbols, "--mapping": mapping, "--password-file": password_file}
             refuse_idle("without a file", of_a_file)
         password = None if password_file is None else read_password(password_file)
         layouts = [mapped(read_text(path, field="mapping"), path.name) for path in mapping]

@@ -16,7 +16,7 @@ from trading.data_manager import DataManager
 from trading.errors import InvalidValue
 from trading.feeds.live import replaying
 from trading.feeds.live.child_line import command_of, must_have_sdk
-from trading.feeds.live.connection import ConnectionPatience
+from trading.feeds.live.connection import FROZEN_SECONDS, ConnectionPatience
 from trading.feeds.live.credentials import read_credentials
 from trading.feeds.live.feeds import FEEDS, connection_of
 from trading.feeds.live.frame_files import FrameFile
@@ -33,7 +33,6 @@ from trading.management.output import Report, Table, add_format_arguments
 from trading.queries.accounts import get_account
 
 FILE, KAFKA, DHAN = "file", "kafka", "dhan"
-FROZEN_SECONDS = 60.0
 
 
 class Command(VeloxCommand):
