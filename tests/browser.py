@@ -118,7 +118,7 @@ def server(data_dir: Path, *, port: int | None = None, **more: str) -> Iterator[
     command += [
         "--timeout-graceful-shutdown",
         "60",
-    ]  # a live page's stream hears of the closed browser at its next beat
+    ]  # the browser is gone: what is still open then is a stream that leaks
     said = data_dir / "server.txt"
     with said.open("wb") as output:
         process = subprocess.Popen(

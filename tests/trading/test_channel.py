@@ -172,6 +172,31 @@ def test_a_server_that_ends_lets_every_stream_end(desk: Desk, executor: ThreadPo
     played(play)
 
 
+@pytest.mark.parametrize("turns", range(5))  # of the loop, from the news on
+def test_a_viewer_who_leaves_as_news_comes_has_left(
+    desk: Desk, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    async def play() -> None:
+        shared, loop = Channel(desk.look, executor), asyncio.get_running_loop()
+
+        def leave(left: int) -> None:
+            loop.call_soon(leave, left - 1) if left else viewer.cancel()
+
+        def tell(name: str, body: Body) -> bytes:
+            monkeypatch.setattr(channel, "event_text", event_text)
+            leave(turns)
+            return event_text(name, body)
+
+        event_text = channel.event_text
+        monkeypatch.setattr(channel, "event_text", tell)
+        viewer = asyncio.create_task(event(shared.stream(), "an end"))
+        await asyncio.wait([viewer])
+        assert viewer.cancelled()
+        assert shared.viewers == 0
+
+    played(play)
+
+
 def test_a_channel_is_made_anew_after_its_last_viewer(desk: Desk, executor: ThreadPoolExecutor) -> None:
     async def play() -> None:
         shared, made = Channels(), 0

@@ -83,7 +83,8 @@ class Channel:
                     yield frame
                     continue
                 try:
-                    await asyncio.wait_for(news.wait(), BEAT_SECONDS)
+                    async with asyncio.timeout(BEAT_SECONDS):
+                        await news.wait()
                 except TimeoutError:
                     hangs = self._began is not None and time.monotonic() - self._began >= BEAT_SECONDS
                     yield event_text("fault" if self._is_faulty or hangs else "beat", {})

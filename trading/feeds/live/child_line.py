@@ -52,10 +52,12 @@ class ChildLine:
         with suppress(ProcessLookupError):
             if self.process.stdout is not None and self.process.stdout.at_eof():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.process.wait(), CLOSE_SECONDS)
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await self.process.wait()
             self.process.terminate()
             try:
-                await asyncio.wait_for(self.process.wait(), CLOSE_SECONDS)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self.process.wait()
             except TimeoutError:
                 self.process.kill()
 

@@ -169,4 +169,5 @@ class FeedConnection:
     async def _wait(self, seconds: float) -> None:
         """Wait until the end is asked for, at most this long."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.stop.wait()

@@ -84,7 +84,8 @@ class OrderBooking:
                 if failures:
                     pause = pause_seconds(failures - 1, first=1.0, longest=_LONGEST_PAUSE_SECONDS)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), pause)
+                        async with asyncio.timeout(pause):
+                            await stop.wait()
                     self._due.set()
             await loop.run_in_executor(thread, self.settle)
             await loop.run_in_executor(thread, connections.close_all)
