@@ -410,6 +410,17 @@ class TestCommand:
         assert self.listed(capsys, *confirm) == []
         assert trades()[0][2:] == ("CLOSED", 0, -10000)
 
+    @pytest.mark.parametrize("verb", ["--confirm", "--dismiss"])
+    def test_a_number_of_another_account_is_refused(self, capsys: Any, verb: str) -> None:
+        imported(line("1", "BUY", 100, 100), actions=(action(),))
+        (row,) = self.listed(capsys)
+        for account, hint in (("replay", "give --account main"), ("nobody", "nobody")):
+            words = ("--account", account, verb, str(row["action"]), "--by", "asha", "--reason", "notice")
+            with pytest.raises(CommandError, match=hint) as refused:
+                self.listed(capsys, *words)
+            assert refused.value.returncode == 2
+        assert self.listed(capsys) == [row]
+
     def test_terms_of_the_other_kind_are_refused(self, capsys: Any) -> None:
         imported(
             line("1", "BUY", 100, 100), option("2", "BUY", 500, 20), actions=(action(),), last_day=date(2026, 6, 30)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db.utils import DatabaseError
 from django.test import Client
 
@@ -217,6 +217,18 @@ def test_the_command_lists_them_and_takes_a_cost(capsys: Any) -> None:
     call_command("opening_sales", give=sale["sale"], cost="80", on="2020-03-23", **WHO, format="json")
     assert json.loads(capsys.readouterr().out)["sales"] == []
     assert Trade.objects.get().realised_pnl == 400
+
+
+@pytest.mark.ledger
+def test_the_command_takes_no_number_of_another_account(capsys: Any) -> None:
+    imported(line("5", "SELL", 10, 120), account="replay")
+    (sale,) = opening_sales(get_account("replay"))
+    for account, hint in (("main", "give --account replay"), ("nobody", "nobody")):
+        with pytest.raises(CommandError, match=hint) as refused:
+            call_command("opening_sales", account=account, give=sale.pk, cost="80", on="2020-03-23", **WHO)
+        assert refused.value.returncode == 2 and listed("replay") == [("5", 10)]
+    call_command("opening_sales", account="replay", give=sale.pk, cost="80", on="2020-03-23", **WHO)
+    assert listed("replay") == []
 
 
 def test_the_days_page_counts_them(client: Client) -> None:

@@ -17,6 +17,7 @@ from trading.management.files import ending_of
 from trading.management.output import emit
 from trading.management.progress_bars import PATIENCE_SECONDS, progress_bars
 from trading.management.report import Report
+from trading.models import Account, BrokerFill, CorporateAction
 from trading.progress import listening
 from trading.transactions import meaning
 
@@ -99,6 +100,20 @@ def refuse_idle_beside(
     for other, setting in others.items():
         if setting not in (None, False):
             refuse_idle(f"beside {other}{why}", options)
+
+
+def refuse_of_another(account: Account, model: type[BrokerFill | CorporateAction], number: int) -> None:
+    """Refuse the number of a row that is another account's: who took it from one list meant that one.
+
+    Raises: InvalidValue; one that there is not at all is left to what is asked of it.
+    """
+    owner = model.objects.filter(pk=number).values_list("account__code", flat=True).first()
+    if owner not in (None, account.code):
+        raise InvalidValue(
+            f"{number} is of account {owner}, and this is {account.code}.",
+            field="account",
+            hint=f"Take a number of its own list, or give --account {owner}.",
+        )
 
 
 def _must_be_text(words: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 
 from trading.domain.split import BONUS, SPLIT
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand, refuse_idle
+from trading.management.base import VeloxCommand, refuse_idle, refuse_of_another
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.models import CorporateAction
@@ -71,7 +71,7 @@ class Command(VeloxCommand):
         on: str | None,
         symbol: str | None,
     ) -> bool:
-        day = None if on is None else parse_day(on)
+        day, of = None if on is None else parse_day(on), get_account(account)
         of_both, of_split = {"--on": on, "--symbol": symbol}, {"--split": split, "--bonus": bonus}
         of_settlement = {"--price": price, "--shares": shares}
         if confirm is None:
@@ -79,6 +79,8 @@ class Command(VeloxCommand):
             refuse_idle(where, {**of_split, **of_settlement, **of_both})
         if confirm is None and dismiss is None:
             refuse_idle("without --confirm and --dismiss", {"--by": by, "--reason": reason})
+        if (number := confirm if dismiss is None else dismiss) is not None:
+            refuse_of_another(of, CorporateAction, number)
         if dismiss is not None:
             dismiss_action(dismiss, by=by, reason=reason)
         elif confirm is not None and _is_settlement(confirm):
@@ -88,7 +90,6 @@ class Command(VeloxCommand):
             if CorporateAction.objects.filter(pk=confirm).exists():  # else it is told that there is none
                 refuse_idle("of what is no settlement", of_settlement)
             _confirm_split(confirm, split, bonus, day=day, symbol=symbol, by=by, reason=reason)
-        of = get_account(account)
         actions = corporate_actions(of, with_decided=with_decided)
         rows: list[list[Value]] = [
             [each.pk, each.day, each.kind, each.symbol, each.text, each.state, each.terms, each.author, each.reason]

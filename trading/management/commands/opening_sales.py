@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser
 
 from trading.errors import InvalidValue
-from trading.management.base import VeloxCommand, refuse_idle
+from trading.management.base import VeloxCommand, refuse_idle, refuse_of_another
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table, Value
+from trading.models import BrokerFill
 from trading.operations.give_cost import give_cost
 from trading.queries.accounts import get_account
 from trading.queries.opening_sales import opening_sales
@@ -31,13 +32,14 @@ class Command(VeloxCommand):
         add_format_arguments(parser, formats=("table", "json"))
 
     def answer(self, *, account: str, give: int | None, cost: str | None, on: str | None, by: str, reason: str) -> bool:
+        of = get_account(account)
         if give is not None:
+            refuse_of_another(of, BrokerFill, give)
             if cost is None or on is None:
                 raise InvalidValue("The cost is not given.", field="cost", hint="Give --cost and --on.")
             give_cost(give, cost, parse_day(on), by=by, reason=reason)
         else:
             refuse_idle("without --give", {"--cost": cost, "--on": on, "--by": by, "--reason": reason})
-        of = get_account(account)
         sales = opening_sales(of)
         names = ("sale", "day", "symbol", "strategy", "quantity", "price")
         rows: list[list[Value]] = [
