@@ -5,11 +5,14 @@ The client is in memory, so that each message is there when the test says; `test
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from confluent_kafka import Message, TopicPartition
 
 from tests.timeseries.bus_member import open_recorder_in
@@ -25,7 +28,7 @@ from timeseries.bus.standing import standings
 from timeseries.bus.topics import PartitionEnds
 from timeseries.errors import SpoolFull
 from timeseries.recording.writer import LaneWriter, StorageFault
-from timeseries.spool.folder import Spool
+from timeseries.spool.folder import SourceLock, Spool
 from trading.health.topics import fault
 
 
@@ -154,6 +157,26 @@ def test_what_came_while_a_lane_took_nothing_is_recorded_once_and_in_order_when_
         assert [point["close"] for point in stored(tmp_path, source=f"ticks.{number}")] == expected
     assert set().union(*stopped) == {("ticks", 1)}
     assert stopped[-1] == set()
+
+
+def test_a_member_that_begins_where_nothing_can_be_opened_says_so_once_and_goes_on_when_it_can(
+    client: MemoryClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.0)
+    lock, looks = SourceLock(Spool(tmp_path / "spool").folder("ticks.0")), count()
+    lock.folder.mkdir(parents=True)
+    lock.acquire(source="ticks.0")
+
+    def look(counts: BusCounts) -> bool:
+        if next(looks) == 9:
+            lock.release()
+        return counts.accepted == 1
+
+    client.write(0)
+    with structlog.testing.capture_logs() as told:
+        TopicConsumer(KafkaSettings("nowhere"), ["ticks"], "desk", open_recorder_in(tmp_path), partitions=[0]).run(look)
+    reasons = [line["error"] for line in told if line["event"] == "a partition stopped"]
+    assert len(reasons) == 1 and str(os.getpid()) in reasons[0]
 
 
 def test_what_retention_took_unread_is_told_before_another_message_comes(client: MemoryClient, tmp_path: Path) -> None:

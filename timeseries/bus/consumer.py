@@ -294,8 +294,7 @@ class TopicConsumer:
             return
         except (VeloxError, KafkaException) as error:
             recording.recorder.close()
-            held.retry_at = time.monotonic() + RETRY_SECONDS
-            self.counts.stopped[held.place] = str(error)
+            self._note_stopped(held, str(error))
             return
         if offset is not None and low > offset:  # told at once: the next message may come at tomorrow's opening
             self._pass_lost(held, recording, low)
@@ -308,12 +307,18 @@ class TopicConsumer:
 
     def _stop(self, held: HeldPartition, error: VeloxError, *, is_told: bool = True) -> None:
         """Let a partition stand still: what its lane could not take comes again from where the marks say."""
-        log.error("a partition stopped", topic=held.place[0], partition=held.place[1], error=str(error))
         if held.recording is not None:
             held.recording.close(is_told=is_told)
-        held.recording, held.retry_at = None, time.monotonic() + RETRY_SECONDS
-        self.counts.stopped[held.place] = str(error)
+        held.recording = None
+        self._note_stopped(held, str(error))
         self._consumer.pause([TopicPartition(*held.place)])
+
+    def _note_stopped(self, held: HeldPartition, reason: str) -> None:
+        """Note why a partition stands still, and tell it once: it is tried again each second."""
+        held.retry_at = time.monotonic() + RETRY_SECONDS
+        if self.counts.stopped.get(held.place) != reason:
+            log.error("a partition stopped", topic=held.place[0], partition=held.place[1], error=reason)
+        self.counts.stopped[held.place] = reason
 
     def _stop_at(self, held: HeldPartition, offset: int, fault: KafkaError, arrived: BusMessages | None) -> None:
         """Let a partition stand still where Kafka has no message to go on at, or one that cannot be read; what arrived
