@@ -144,14 +144,14 @@ class TopicConsumer:
     def _wake(self, *, is_queue_empty: bool) -> None:
         """Have the client fetch partitions anew of which it gives nothing for long: messages wait there, Kafka answers,
         and nothing else stands before them. No fault of the kind is known; one cost a day's ticks without a word."""
+        now = time.monotonic()
         for held in self._partitions.values():
-            still_seconds = held.still_seconds(self._ends[held.place])
-            if not is_queue_empty:
-                held.still_since = time.monotonic()
-            elif still_seconds > STILL_SECONDS:
+            if not is_queue_empty or not held.is_owed(self._ends[held.place]):
+                held.still_since = now
+            elif now - held.still_since > STILL_SECONDS:
                 topic, number = held.place
                 log.error("the client gave nothing of a partition, which is read again", topic=topic, partition=number)
-                held.still_since = time.monotonic()
+                held.still_since = now
                 self._go_on(held)
 
     def _look_at_ids(self, places: Iterable[PartitionPlace]) -> None:

@@ -46,12 +46,10 @@ class HeldPartition:
         """Return how many messages wait; 0 where it is not known yet where recording goes on."""
         return 0 if self.end is None else max(0, end.offset - self.position)
 
-    def still_seconds(self, end: PartitionEnd) -> float:
-        """Return for how long nothing of it came, although messages wait and Kafka answers."""
-        now = time.monotonic()
-        if self.recording is None or not self.lag(end) or time.time_ns() - end.at_ns > SILENT_SECONDS * 10**9:
-            self.still_since = now
-        return now - self.still_since
+    def is_owed(self, end: PartitionEnd) -> bool:
+        """Tell whether messages wait that would be recorded, while Kafka answers."""
+        answers = time.time_ns() - end.at_ns <= SILENT_SECONDS * 10**9
+        return answers and self.recording is not None and self.lag(end) > 0
 
     def standing(self, end: PartitionEnd, *, answered_ns: int, stopped: str) -> PartitionStanding:
         """Return how it stands now, by its end and by when Kafka answered this member last."""
