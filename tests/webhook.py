@@ -11,14 +11,15 @@ from typing import Any
 
 
 class Webhook(ThreadingHTTPServer):
-    """``status`` is what it answers with; 0 hangs until `let_go`. ``bodies`` are the JSON that was posted to it,
-    ``texts`` whatever else."""
+    """``status`` is what it answers with, ``statuses`` the first ones before; 0 hangs until `let_go`. ``bodies`` are
+    the JSON that was posted to it, ``texts`` whatever else."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status, self.location = 200, ""
+        self.statuses: list[int] = []
         self.bodies: list[dict[str, Any]] = []
         self.texts: list[str] = []
         self.pings: list[str] = []
@@ -51,10 +52,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        if not self.server.status:
+        status = self.server.statuses.pop(0) if self.server.statuses else self.server.status
+        if not status:
             self.server.released.wait(60)
             return
-        self.send_response(self.server.status)
+        self.send_response(status)
         if self.server.location:
             self.send_header("Location", self.server.location)
         self.send_header("Content-Length", "0")

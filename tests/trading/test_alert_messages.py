@@ -15,7 +15,7 @@ import pytest
 
 from tests.waiting import until
 from tests.webhook import webhook
-from trading.alerts import messenger
+from trading.alerts import messenger, sending
 from trading.alerts.channels import channels_of_environment
 from trading.alerts.messages import (
     BODY_CHARACTERS_MAX,
@@ -236,6 +236,14 @@ def dripping() -> Iterator[int]:
             ended.set()
 
 
+def people(service: Any) -> set[str]:
+    """Return who gets a message of apprise's service."""
+    addressed = [
+        target[1] if service.service_name == "E-Mail" else target for target in getattr(service, "targets", [])
+    ]
+    return {str(each) for each in [*addressed, *getattr(service, "cc", []), *getattr(service, "bcc", [])]}
+
+
 class TestChannels:
     def outcome(self, url: str) -> MessageOutcome:
         request = {"url": url, "title": "VELOX: Test", "body": "a body", "severity": "info"}
@@ -267,6 +275,49 @@ class TestChannels:
                 hook.status, hook.location = status, elsewhere.url.replace("json://", "http://")
                 assert self.outcome(hook.url) == MessageOutcome("redirected", status)
             assert len(hook.bodies) == 5 and not (hook.pings or elsewhere.bodies or elsewhere.pings)
+
+    def test_what_one_of_several_recipients_refused_was_not_sent(self) -> None:
+        with webhook() as hook:
+            for statuses, outcome in {
+                (200, 400): ("refused", 400),
+                (400, 200): ("refused", 400),
+                (302,): ("refused", 302),
+            }.items():
+                hook.statuses = list(statuses)
+                kind, places = ("ntfy", "a/b") if len(statuses) > 1 else ("json", "")
+                assert self.outcome(f"{kind}://127.0.0.1:{hook.server_port}/{places}") == MessageOutcome(*outcome)
+            assert len(hook.bodies + hook.texts) == 5
+
+    @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # by a library of apprise's mail
+    @pytest.mark.parametrize(
+        ("address", "recipients"),
+        [
+            ("tgram://123456789:abcdefghijklmnopqrstuvwxyzABCDEFGHI/1111/-22:5?image=no&to=@desk,3333", 4),
+            ("tgram://123456789:abcdefghijklmnopqrstuvwxyzABCDEFGHI/1111", 1),
+            (
+                "mailtos://u:p%40w@example.org?to=a+b@x.org,c@x.org&cc=d@x.org&bcc=e@x.org&from=Desk<f@x.org>&mode=ssl",
+                4,
+            ),
+            ("mailto://u:p@example.org/a@x.org/b@x.org", 2),
+            ("mailto://u:p@example.org?to=a@x.org,a@x.org", 1),
+            ("mailto://u:p@example.org?to=a@x.org", 1),
+            ("mailto://u:p@example.org?cc=a@x.org", 1),  # the sender gets it, and a copy goes to another
+            ("mailto://u:p@example.org?to=Me<a@x.org>,b@x.org", 1),
+            ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/%23a/%23b", 1),
+            ("https://example.org/a/b?to=1,2", 1),
+        ],
+    )
+    def test_each_mailbox_and_chat_that_an_address_names_is_a_channel(
+        self, settings: Any, address: str, recipients: int
+    ) -> None:
+        settings.VELOX_ALERT_URLS = [address]
+        channels = channels_of_environment()
+        assert len({channel.key for channel in channels}) == len({channel.label for channel in channels}) == recipients
+        assert recipients > 1 or "of" not in channels[0].label.split()
+        whole, services = sending._service(address), [sending._service(channel.url) for channel in channels]
+        assert recipients == 1 or all(len(people(service)) == 1 for service in services)
+        assert sorted(set().union(*map(people, services))) == sorted(people(whole))
+        assert {getattr(service, "password", None) for service in services} == {getattr(whole, "password", None)}
 
     def test_a_kind_that_the_setting_allows_is_sent_as_apprise_sends_it_and_no_other(self, settings: Any) -> None:
         with webhook() as hook:

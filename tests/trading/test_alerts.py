@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.mail_server import mail_server
 from tests.trading.book import closed, opened
 from tests.waiting import until
 from tests.webhook import Webhook, webhook
@@ -181,6 +182,20 @@ class TestWay:
         for seconds in (60, 600):
             watch.send_once(AT + seconds * SECOND, time.monotonic())
         assert len(hook.bodies) == 2
+
+    def test_a_mailbox_that_refuses_has_no_other_get_a_mail_twice(self, settings: Any, watch: DeskWatch) -> None:
+        raise_alerts([REDIS], now=AT)
+        with mail_server() as server:
+            settings.VELOX_ALERT_URLS = [server.url("to=a@example.org,b@example.org&cc=c@example.org")]
+            server.refused = {"b@example.org"}
+            for tries in (1, 2, 3):
+                after = AT + tries * timedelta(minutes=1)
+                sent_at(watch, after, lambda tries=tries: states()[1:2] == [(False, "waiting", tries)])
+            server.refused.clear()
+            sent_at(watch, AT + timedelta(hours=1), lambda: {state for _, state, _ in states()} == {"sent"})
+            assert sorted(who for who, _ in server.mails) == [[f"{name}@example.org"] for name in "abc"]
+        labels = AlertDelivery.objects.order_by("pk").values_list("label", flat=True)
+        assert list(labels) == [f"mailto://127.0.0.1/… {number} of 3" for number in (1, 2, 3)]
 
     def test_a_channel_that_hangs_is_cut_off_and_delays_nobody(
         self, hook: Webhook, watch: DeskWatch, settings: Any, monkeypatch: pytest.MonkeyPatch

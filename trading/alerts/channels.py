@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from trading.domain.alert_address import label_of
+from trading.domain.alert_address import addresses_of, label_of
 from trading.errors import VeloxError
 from trading.queries.alerts import channel_rows
 from trading.transactions import ask
@@ -18,7 +18,10 @@ KEPT_IN_LEDGER = "row:"
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A place that alerts go to. ``key`` names it in the ledger and ``label`` to people; neither has the address."""
+    """A place that alerts go to: one mailbox, chat or hook.
+
+    ``key`` names it in the ledger and ``label`` to people; neither has the address.
+    """
 
     key: str
     label: str
@@ -27,7 +30,7 @@ class Recipient:
 
 def channels_of_environment() -> list[Recipient]:
     """Return the channels of VELOX_ALERT_URLS; one that is none is left out, which health tells with its place."""
-    channels = []
+    channels: list[Recipient] = []
     for url in settings.VELOX_ALERT_URLS:
         try:
             label = label_of(url, kinds=settings.VELOX_ALERT_KINDS)
@@ -35,12 +38,25 @@ def channels_of_environment() -> list[Recipient]:
             continue
         # Keyed: from the code nobody finds the address by trying.
         code = hmac.new(str(settings.JOURNAL_KEY).encode(), url.encode(), hashlib.sha256).hexdigest()[:16]
-        channels.append(Recipient(f"env:{code}", label, url))
+        channels += _recipients(f"env:{code}", label, url)
     return channels
 
 
 def all_channels() -> list[Recipient]:
     """Return every channel that is switched on. Raises: LedgerBusy, LedgerNotReady."""
-    rows = [row for row in ask(channel_rows) if row.is_active]
-    kept = [Recipient(f"{KEPT_IN_LEDGER}{row.pk}", f"{row.name} ({row.label})", row.url) for row in rows]
-    return [*channels_of_environment(), *kept]
+    channels = channels_of_environment()
+    for row in ask(channel_rows):
+        if row.is_active:
+            channels += _recipients(f"{KEPT_IN_LEDGER}{row.pk}", f"{row.name} ({row.label})", row.url)
+    return channels
+
+
+def _recipients(key: str, label: str, url: str) -> list[Recipient]:
+    """Return a channel for each recipient of an address, the first under the address's own key."""
+    urls = addresses_of(url)
+    if len(urls) == 1:
+        return [Recipient(key, label, urls[0])]
+    return [
+        Recipient(key if number == 1 else f"{key}/{number}", f"{label} {number} of {len(urls)}", each)
+        for number, each in enumerate(urls, 1)
+    ]

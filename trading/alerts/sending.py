@@ -43,9 +43,10 @@ def main() -> int:
     service = None if "ping" in request else _service(request["url"])
     _say("ready")
     outcome = _ping(request["ping"]) if "ping" in request else _notify(request, service)
-    # The word of the wire, where there was one, says more than apprise's.
-    if outcome == FAILED and answers:
-        outcome, status = answers[-1]
+    # The word of the wire says more than apprise's: which request failed, whatever became of those beside it.
+    failures = [answer for answer in answers if answer[0] != SENT]
+    if outcome == FAILED and failures:
+        outcome, status = failures[-1]
     else:
         status = answers[-1][1] if answers else 0
     _say(json.dumps({"outcome": outcome, "status": status}))
@@ -95,7 +96,7 @@ def _ping(url: str) -> str:
         answer = requests.get(url, timeout=REQUEST_SECONDS, allow_redirects=False)
     except requests.RequestException:
         return FAILED
-    return SENT if answer.ok and not answer.is_redirect else FAILED
+    return SENT if answer.status_code < 300 else FAILED
 
 
 def _watched(send: Callable[..., requests.Response], answers: Answers) -> Callable[..., requests.Response]:
@@ -110,7 +111,7 @@ def _watched(send: Callable[..., requests.Response], answers: Answers) -> Callab
         except requests.RequestException:
             answers.append((UNREACHABLE, 0))
             raise
-        word = REDIRECTED if response.is_redirect else SENT if response.ok else REFUSED
+        word = REDIRECTED if response.is_redirect else SENT if response.status_code < 300 else REFUSED
         answers.append((word, response.status_code))
         return response
 

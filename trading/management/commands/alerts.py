@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from django.conf import settings
 
-from trading.alerts.channels import all_channels
+from trading.alerts.channels import channels_of_environment
 from trading.alerts.trial import send_test
 from trading.domain.alert_address import first_refusal
 from trading.errors import InvalidValue
@@ -119,11 +119,9 @@ def _refused() -> str:
 
 
 def _channels(refused: str) -> Report:
-    names = {f"{row.name} ({row.label})" for row in ask(channel_rows)}
     rows: list[ChannelRow] = [
         {"name": "VELOX_ALERT_URLS", "channel": channel.label, "is_active": True}
-        for channel in all_channels()
-        if channel.label not in names
+        for channel in channels_of_environment()
     ]
     rows += [{"name": row.name, "channel": row.label, "is_active": row.is_active} for row in ask(channel_rows)]
     cells = [[row["name"], row["channel"], "on" if row["is_active"] else "off"] for row in rows]
