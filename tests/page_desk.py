@@ -209,7 +209,12 @@ def alerts() -> None:
             "disk_low",
             "Make room.",
         ),
-        Notice(kind.TRADE, "trade:main:1", "LONG RELIANCE of ema_cross closed, target: 1,234.50.", "main"),
+        Notice(
+            kind.TRADE,
+            "trade:main:1",
+            "₹1,234.50 (charges ₹3.00): LONG RELIANCE of ema_cross closed.",
+            "main",
+        ),
     ]
     raise_alerts(notices, now=OPENING)
     recover_alert("fault:disk", now=OPENING + 7 * minute)

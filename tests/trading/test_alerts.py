@@ -27,6 +27,7 @@ from trading.alerts import watch as watching
 from trading.alerts.channels import channels_of_environment
 from trading.alerts.closed_trades import tell_closed_trades
 from trading.alerts.judge import OVER, OVER_FLAPPING, Judge
+from trading.alerts.messages import request_of
 from trading.alerts.watch import FOLDER, DeskWatch
 from trading.errors import LedgerBusy
 from trading.models import Alert, AlertDelivery, Journal, Trade
@@ -285,6 +286,13 @@ class TestPatience:
         alert = Alert.objects.get()
         assert alert.account is not None and (alert.kind, alert.account.code) == ("trade", "main")
         assert "X" not in alert.key and "closed, target" in alert.text
+        opened("Y" * 64, strategy_id="s" * 64)
+        closed("Y" * 64, strategy_id="s" * 64, exit_reason="a long reason " * 20)
+        assert tell_closed_trades(now=at + MINUTE) == 1
+        rows = [AlertDelivery(alert=alert) for alert in Alert.objects.order_by("pk")]
+        lines = request_of(rows, "json://x")["body"].splitlines()
+        amounts = [f" · {alert.text.partition(')')[0]}): LONG " for alert in Alert.objects.order_by("pk")]
+        assert [amount in line for amount, line in zip(amounts, lines, strict=True)] == [True, True]
         opened("old")
         closed("old")
         assert tell_closed_trades(now=at + timedelta(days=2)) == 0  # no news

@@ -291,7 +291,7 @@ class TestMemory:
                 watch.run_once()
         alert = Alert.objects.get()
         assert (alert.kind, alert.account and alert.account.code, alert.code) == ("limit", "main", "trades")
-        assert alert.text == "Limit crossed, account main: trades opened on the day 1, limit 0."
+        assert alert.text == "Trades opened on the day 1, limit 0: crossed by account main."
         assert verify_ledger().ok
 
     def test_own_calls_count_at_once(self, dm: DataManager, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,5 +62,6 @@ def _notices(account: Account, rows: list[Journal], now: datetime) -> Iterator[N
             "charges unknown" if trade.charges is None else f"charges {money_text(trade.charges, account.currency)}"
         )
         reason = f", {trade.exit_reason}" if trade.exit_reason else ""
-        text = f"{trade.side} {body['trade']['symbol']} of {trade.strategy.code} closed{reason}: {pnl} ({charges})."
+        # What it brought stands first: of a long text a message of several has the beginning alone.
+        text = f"{pnl} ({charges}): {trade.side} {body['trade']['symbol']} of {trade.strategy.code} closed{reason}."
         yield Notice(Alert.Kind.TRADE, f"trade:{account.code}:{row.sequence}", text, account=account.code)

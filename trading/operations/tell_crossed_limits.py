@@ -34,6 +34,6 @@ def _notice(account: Account, day: date, state: LimitState) -> Notice:
     def amount(size: Decimal | None) -> str:
         return display.money(size or Decimal(0), account.currency) if state.is_money else f"{size:f}"
 
-    of = f"account {account.code}" if state.strategy_id is None else f"{state.strategy_id}, account {account.code}"
-    text = f"Limit crossed, {of}: {state.title.lower()} {amount(state.used)}, limit {amount(state.limit)}."
+    of = f"account {account.code}" if state.strategy_id is None else f"{state.strategy_id} in account {account.code}"
+    text = f"{state.title} {amount(state.used)}, limit {amount(state.limit)}: crossed by {of}."
     return Notice(Alert.Kind.LIMIT, key_of(account, day, state), text, account.code, "limits", state.kind, CURE)
