@@ -144,6 +144,17 @@ class TestSaid:
         said("end", "daily_loss", "--by", "asha", "--reason", "rule")
         assert said("show")["limits"] == []
 
+    def test_a_limit_that_ends_on_a_later_day_can_be_ended_sooner(self) -> None:
+        set_limit("main", "trades", 10, **SAID)
+        end_limit("main", "trades", first_day=DAY + timedelta(days=5), **SAID)
+        assert end_limit("main", "trades", first_day=DAY + timedelta(days=6), **SAID).number == 2
+        assert limits_in_force(get_account("main"), DAY)
+        assert end_limit("main", "trades", **SAID).number == 3
+        assert not limits_in_force(get_account("main"), DAY)
+        with pytest.raises(InvalidValue, match="main has no limit trades"):
+            end_limit("main", "trades", **SAID)
+        assert verify_ledger().ok
+
     def test_what_is_not_set_cannot_be_ended(self) -> None:
         with pytest.raises(InvalidValue, match="main has no limit trades"):
             end_limit("main", "trades", **SAID)

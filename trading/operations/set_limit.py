@@ -95,7 +95,7 @@ def _say(
             )
         strategy = None if strategy_id is None else _strategy(strategy_id)
         newest = Limit.objects.filter(account=account, kind=kind, strategy=strategy).order_by("-number").first()
-        if amount is None and (newest is None or newest.amount is None):
+        if amount is None and (newest is None or (newest.amount is None and newest.first_day <= today)):
             scope = account.code if strategy is None else f"{strategy.code} in {account.code}"
             raise InvalidValue(f"{scope} has no limit {kind}.", field="kind", hint="`manage.py limits` lists them.")
         if newest is not None and newest.amount == amount and newest.first_day <= day:
