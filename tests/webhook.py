@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 class Webhook(ThreadingHTTPServer):
-    """``status`` is what it answers with, ``statuses`` the first ones before; 0 hangs until `let_go`. ``bodies`` are
-    the JSON that was posted to it, ``texts`` whatever else."""
+    """``status`` is what it answers with, ``statuses`` the first ones before; 0 hangs until it is ``released``.
+
+    ``bodies`` are the JSON that was posted to it, ``texts`` whatever else.
+    """
 
     daemon_threads = True
 
@@ -55,12 +57,12 @@ class _Handler(BaseHTTPRequestHandler):
         status = self.server.statuses.pop(0) if self.server.statuses else self.server.status
         if not status:
             self.server.released.wait(60)
-            return
-        self.send_response(status)
+        self.send_response(status or 200)
         if self.server.location:
             self.send_header("Location", self.server.location)
         self.send_header("Content-Length", "0")
-        self.end_headers()
+        with suppress(OSError):  # who asked may be gone
+            self.end_headers()
 
     def log_message(self, *_: object) -> None:
         """Say nothing on stderr."""

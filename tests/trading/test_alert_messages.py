@@ -269,6 +269,13 @@ class TestChannels:
             for place in (port, silent.getsockname()[1]):
                 assert self.outcome(f"json://127.0.0.1:{place}/") == MessageOutcome("timed_out")
 
+    def test_one_that_takes_a_message_after_five_seconds_has_it(self) -> None:
+        with webhook() as hook:
+            hook.status = 0
+            threading.Timer(5.0, hook.released.set).start()
+            assert self.outcome(hook.url) == MessageOutcome("sent", 200)
+            assert len(hook.bodies) == 1
+
     def test_a_redirect_is_followed_nowhere_neither_here_nor_elsewhere(self) -> None:
         with webhook() as hook, webhook() as elsewhere:
             for status in (301, 302, 303, 307, 308):

@@ -38,6 +38,8 @@ def main() -> int:
     """Send what stdin asks for and write what became of it; return 0."""
     request = json.load(sys.stdin)
     logging.disable()  # apprise's own lines have addresses in them
+    # Apprise waits for four seconds alone: what is taken after five would be sent again and again.
+    apprise.URLBase.socket_read_timeout = REQUEST_SECONDS
     answers: Answers = []
     requests.Session.send = _watched(requests.Session.send, answers)
     service = None if "ping" in request else _service(request["url"])
