@@ -225,6 +225,36 @@ class TestApproval:
         assert standing() == [("LONG", "OPEN", 10, 6, Decimal("39.80"))]
         assert open_now(told) == [] and is_proved()
 
+    @pytest.mark.parametrize("has_ids", [True, False])
+    def test_an_import_that_was_taken_back_comes_back_as_it_was(self, has_ids: bool) -> None:
+        """With a fill that turned the position, which stands in two trades."""
+        told = imported(*(fill if has_ids else replace(fill, fill_id=None) for fill in FILLS))
+        before = standing()
+        for trade in Trade.objects.all():
+            void(trade.pk, **WHO)
+        assert import_fills("main", told).fills == 0 and standing() == []
+        approved(open_now(told))
+        assert (standing(), open_now(told), open_now()) == (before, [], []) and is_proved()
+        import_fills("main", told)
+        assert standing() == before
+
+    def test_a_trade_comes_back_before_one_that_stands_where_no_time_of_the_day_is_told(self) -> None:
+        sides = [("BUY", 10, 100), ("SELL", 10, 110), ("BUY", 10, 90)]
+        told = imported(*(future(None, *each, at=None) for each in sides))
+        before = sorted(standing())
+        assert before == [("LONG", "CLOSED", 10, 0, 100), ("LONG", "OPEN", 10, 10, 0)]
+        void(Trade.objects.get(state="CLOSED").pk, **WHO)
+        approved(open_now(told))
+        assert sorted(standing()) == before and is_proved()
+
+    def test_the_charges_of_other_days_of_a_trade_come_back_with_it(self) -> None:
+        told = imported(future("1", "BUY", 50), future("2", "SELL", 20, day=1), future("3", "SELL", 30, day=2))
+        import_charges("main", charged_in_file("7", "a"))
+        pk, sequence = fill_of("3")
+        void(pk, fill=sequence, **WHO)
+        approved(open_now(told))
+        assert Trade.objects.exclude(state="VOID").get().charges == 7 and is_proved()
+
     def test_a_changed_price_and_quantity_are_amended(self) -> None:
         told = imported()
         before = standing()
