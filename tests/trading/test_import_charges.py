@@ -152,6 +152,18 @@ class TestAgain:
         assert sum(row[3] for row in shape()) == 2
         assert verify_ledger().ok
 
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    def test_the_charges_of_every_day_are_with_a_trade_held_over_them_in_any_order(
+        self, order: tuple[int, ...]
+    ) -> None:
+        """Files of three days, each with the day's charges: the one between builds the trade of the others anew."""
+        fills = [future("1", "BUY", 10), future("2", "BUY", 5, day=3), future("3", "SELL", 15, day=7)]
+        days = [DAY + timedelta(days=number) for number in (0, 3, 7)]
+        lines = [charge(Head.STT, "5", Segment.FUTURES, day=day, last_day=day) for day in days]
+        bring(*(with_charges(lines[number], fills=[fills[number]], name="abc"[number]) for number in order))
+        assert [row[1:] for row in shape()] == [("CLOSED", 0, 15)]
+        assert verify_ledger().ok
+
     @pytest.mark.parametrize("hand", ["void", "void a fill", "amend"])
     def test_what_is_stated_is_shared_anew_as_soon_as_a_fill_is_taken_back_or_amended(self, hand: str) -> None:
         bring(statement([line("1", "BUY", 10, 100), line("2", "SELL", 10, 104), line("3", "BUY", 40, 102)]))

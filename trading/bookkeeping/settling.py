@@ -208,10 +208,8 @@ def _own(legs: Sequence[LegName], rebuilding: Rebuilt) -> bool:
 
 
 def settle(plan: SettlingPlan, *, by: str, reason: str) -> None:
-    """Do what a plan says within an operation's transaction, and share stated charges anew among the fills of its days.
-
-    An import does the three apart, in short transactions.
-    """
+    """Do what a plan says within an operation's transaction, and share stated charges anew among the fills of its days:
+    a trade that takes another's place has what was told with its fills alone."""
     give_way(plan.replaced)
     book_all(plan.group, plan.to_book, by=by)
     days = {leg.fill.day for built in plan.to_book for leg in built.legs}

@@ -32,7 +32,7 @@ from trading.errors import InvalidValue
 from trading.models import Account, BrokerFile, BrokerFill, Instrument, Strategy
 from trading.progress import Progress
 from trading.queries.accounts import get_account
-from trading.queries.imported_trades import FillGroup
+from trading.queries.imported_trades import IMPORTER, FillGroup
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import shown_symbol
 from trading.transactions import busy, in_parts, proving, read_only, reading, together, writing
@@ -133,8 +133,10 @@ def _settle(run: FillsImport, touched: FirstDays, outcome: ImportOutcome) -> lis
             # or a strategy had a hand in one since it was looked at.
             with together() if plan.replaced else nullcontext():
                 settling.must_stand(plan)
-                settling.give_way(plan.replaced)
-                settling.book_all(group, plan.to_book, by=run.by)
+                if plan.replaced:
+                    settling.settle(plan, by=run.by or IMPORTER, reason=settling.REASON)
+                else:
+                    settling.book_all(group, plan.to_book, by=run.by)
         except (InvalidValue, CrossesZeroError) as error:
             symbol = shown_symbol(group.instrument.exchange.code, group.instrument.symbol)
             outcome.findings.append(
