@@ -223,3 +223,12 @@ class TestAgain:
         (finding,) = trial.charges_replaced(corrected)
         assert finding.startswith("other equity 2026-06-01: 0 stands")
         assert trial.charges(corrected) == 2
+
+    def test_a_dry_run_of_overlapping_files_counts_what_the_rows_of_fills_state(self) -> None:
+        fills = [line("1", "BUY", 5, charges={Head.GST: Decimal(1)}), line("2", "SELL", 5, day=1)]
+        files = [with_charges(charge(Head.GST, "3.6"), fills=fills[:count], name=f"{count}") for count in (1, 2)]
+        trial = ImportTrial("main")
+        for each in files:
+            trial.add(each)
+            assert trial.charges_replaced(each) == []
+            trial.charges(each)

@@ -18,7 +18,7 @@ from trading.bookkeeping.listings import Shares, bought_elsewhere, shares_of
 from trading.bookkeeping.other_sources import compare_sources
 from trading.bookkeeping.settling import SettlingPlan
 from trading.bookkeeping.tried_fills import GroupName, TriedFill
-from trading.brokers.stated import charge_statements
+from trading.brokers.stated import StatedFile, charge_statements
 from trading.brokers.values import Statement
 from trading.domain.stated_charges import ChargeSource
 from trading.domain.strategy_rules import StrategyRule
@@ -37,7 +37,7 @@ class ImportTrial:
 
     account_code: str
     statements: list[Statement] = field(default_factory=list)
-    charged: list[Statement] = field(default_factory=list)  # those whose charges would be kept
+    charged: list[StatedFile] = field(default_factory=list)  # those whose charges would be kept
     tried: TriedFiles = field(default_factory=TriedFiles)
     names: NameMap = field(default_factory=dict)
     isins: dict[str, str] = field(default_factory=dict)  # by symbol
@@ -90,7 +90,7 @@ class ImportTrial:
                 lines = stating.checked(charge_statements(statement, source), statement.sha256)
                 count += len(stating.new_rows(account, lines, statement.sha256, house, tried=self.charged))
         is_again = any((file.sha256, file.kind) == (statement.sha256, statement.kind) for file in self.charged)
-        self.charged.append(replace(statement, fills=(), notes=(), positions=()))
+        self.charged.append(StatedFile.of(statement))
         return 0 if is_again else count
 
     def charges_replaced(self, statement: Statement) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from trading.bookkeeping import arguments
 from trading.bookkeeping.incoming_fills import house_of
-from trading.brokers.stated import all_charge_statements
+from trading.brokers.stated import StatedFile
 from trading.brokers.values import Statement
 from trading.domain.chain import JournalEntry
 from trading.domain.money import parse_amount
@@ -33,7 +33,7 @@ def new_rows(
     broker: str,
     *,
     in_place_of_all: bool = False,
-    tried: Sequence[Statement] = (),
+    tried: Sequence[StatedFile] = (),
 ) -> list[StatedCharge]:
     """Return the rows of checked lines, unsaved; none of those of which the same document's newest says the same.
 
@@ -55,7 +55,7 @@ def new_rows(
 
 
 def _left_out(
-    account: Account, lines: Sequence[ChargeStatement], document: str, tried: Sequence[Statement]
+    account: Account, lines: Sequence[ChargeStatement], document: str, tried: Sequence[StatedFile]
 ) -> list[ChargeStatement]:
     """Return what a note leaves out of earlier ones; of one that was stated before nothing more."""
     notes = [line for line in lines if line.source == ChargeSource.NOTE]
@@ -66,10 +66,10 @@ def _left_out(
     if any(row.document == document for row in rows):
         return []
     earlier = [as_statement(row) for row in rows]
-    return left_out(notes, [*earlier, *(line for file in tried for line in all_charge_statements(file))])
+    return left_out(notes, [*earlier, *(line for file in tried for line in file.lines)])
 
 
-def must_be_of_one_broker(account: Account, statement: Statement, tried: Sequence[Statement] = ()) -> None:
+def must_be_of_one_broker(account: Account, statement: Statement, tried: Sequence[StatedFile] = ()) -> None:
     """Raise InvalidValue where another broker's documents state charges of the same days.
 
     ``tried`` are files that would be imported before. Nobody

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from trading.brokers.values import Head, Statement
+from trading.brokers.values import Broker, ChargeLine, Head, Statement
 from trading.domain.stated_charges import ChargeSource, ChargeStatement
 
 _Key = tuple[date, date, str, Head]  # first day, last day, segment ("" for the whole), head
@@ -46,3 +47,20 @@ def charge_statements(statement: Statement, source: ChargeSource) -> list[Charge
 def all_charge_statements(statement: Statement) -> list[ChargeStatement]:
     """Return what a statement has as a note, then what it has as a file."""
     return [line for source in (ChargeSource.NOTE, ChargeSource.FILE) for line in charge_statements(statement, source)]
+
+
+@dataclass(frozen=True, slots=True)
+class StatedFile:
+    """What is kept of a statement whose charges would be recorded before another's: of its fills their sums alone."""
+
+    sha256: str
+    broker: Broker
+    kind: str
+    charges: tuple[ChargeLine, ...]
+    lines: tuple[ChargeStatement, ...]
+
+    @classmethod
+    def of(cls, statement: Statement) -> StatedFile:
+        """Return what a statement states."""
+        lines = tuple(all_charge_statements(statement))
+        return cls(statement.sha256, statement.broker, statement.kind, statement.charges, lines)

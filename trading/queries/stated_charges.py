@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.db.models import Max, Min
 
-from trading.brokers.stated import all_charge_statements
+from trading.brokers.stated import StatedFile, all_charge_statements
 from trading.brokers.values import Statement
 from trading.domain.charge_heads import Head
 from trading.domain.charge_products import ChargedFill
@@ -71,7 +71,7 @@ def as_statement(row: StatedCharge) -> ChargeStatement:
     )
 
 
-def charges_replaced(account: Account, statement: Statement, tried: Sequence[Statement] = ()) -> list[str]:
+def charges_replaced(account: Account, statement: Statement, tried: Sequence[StatedFile] = ()) -> list[str]:
     """Return a finding for each amount of a statement that would stand in the place of another document's, as where a
     note was corrected or a file was cut; the first three and how many more. ``tried`` would be imported before."""
     standing: dict[ChargeScope, tuple[str, Decimal]] = {}  # the newest document, and its amount
@@ -82,7 +82,7 @@ def charges_replaced(account: Account, statement: Statement, tried: Sequence[Sta
     begins, ends = min(line.day for line in lines), max(line.last_day for line in lines)
     rows = StatedCharge.objects.filter(account=account, day__gte=begins, last_day__lte=ends).order_by("pk")
     stated = [(row.document, as_statement(row)) for row in rows]
-    stated += [(file.sha256, line) for file in tried for line in all_charge_statements(file)]
+    stated += [(file.sha256, line) for file in tried for line in file.lines]
     for document, line in stated:
         standing[line.scope] = (document, line.amount)
         if document == statement.sha256:
