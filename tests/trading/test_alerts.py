@@ -28,6 +28,7 @@ from trading.alerts.channels import channels_of_environment
 from trading.alerts.closed_trades import tell_closed_trades
 from trading.alerts.judge import OVER, OVER_FLAPPING, Judge
 from trading.alerts.messages import request_of
+from trading.alerts.outbox import Outbox
 from trading.alerts.watch import FOLDER, DeskWatch
 from trading.errors import LedgerBusy
 from trading.models import Alert, AlertDelivery, Journal, Trade
@@ -236,6 +237,19 @@ class TestWay:
         sent_at(watch, AT + MINUTE, lambda: True)
         assert states() == [(False, "sent", 1)] and hook.ids() == [f"id {Alert.objects.get().uid} raised"]
         assert len(hook.bodies) == 1 and Alert.objects.get().first_seen_at == AT + 10 * SECOND
+
+    def test_what_the_ledger_cannot_take_is_told_though_no_channel_takes_it_for_a_minute(self, hook: Webhook) -> None:
+        outbox, hook.status = Outbox(), 503
+        alert = Alert(uid="a" * 32, kind=Alert.Kind.FAULT, text="The ledger is gone.", first_seen_at=AT)
+        for clock_seconds in range(60):  # as whoever watches asks: once a second
+            outbox.tell(alert, channels_of_environment(), clock_seconds=float(clock_seconds))
+            until(lambda now=float(clock_seconds): outbox.collect(clock_seconds=now) is None and not outbox.is_busy)
+        assert len(hook.bodies) == 4  # after 0, 5, 15 and 35 seconds
+        hook.status = 200
+        for clock_seconds in (75.0, 76.0):
+            outbox.tell(alert, channels_of_environment(), clock_seconds=clock_seconds)
+            until(lambda now=clock_seconds: outbox.collect(clock_seconds=now) is None and not outbox.is_busy)
+        assert len(hook.bodies) == 5 and outbox.sent_untold
 
     def test_who_watches_next_tells_it_under_the_same_id_while_the_ledger_takes_nothing(
         self, hook: Webhook, watch: DeskWatch, monkeypatch: pytest.MonkeyPatch, settings: Any

@@ -10,17 +10,23 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 
+from timeseries.spool.backoff import pause_seconds
 from trading.alerts.channels import Recipient
 from trading.alerts.messages import WITHIN, next_message, notice_request, request_of
 from trading.alerts.messenger import FAILED, MessageOutcome, Messenger
 from trading.domain.quiet_hours import QuietHours
 from trading.models import Alert
-from trading.operations.deliver_alerts import queue_deliveries, settle_deliveries, take_deliveries
+from trading.operations.deliver_alerts import (
+    RETRY_SECONDS,
+    TRIES_MAX,
+    queue_deliveries,
+    settle_deliveries,
+    take_deliveries,
+)
 from trading.queries.alerts import due_deliveries, messages_within
 from trading.transactions import reading
 
 DUE_MAX = 200
-UNTOLD_TRIES_MAX = 5
 
 log = structlog.get_logger("system")
 
@@ -42,7 +48,7 @@ class Outbox:
         self._ways: dict[str, _Way] = {}
         self._settled: list[tuple[list[int], str]] = []  # what the ledger did not take yet
         self.sent_untold: dict[str, set[str]] = {}  # by uid of an alert: the channels that have it, ledger or none
-        self._untold_tries: dict[tuple[str, str], int] = {}
+        self._untold_tries: dict[tuple[str, str], tuple[int, float]] = {}  # how many, and when the next is due
 
     def look(self, channels: Sequence[Recipient], *, now: datetime, clock_seconds: float) -> None:
         """Settle what has ended, hand new alerts to the channels, and send what is due; it waits for no channel.
@@ -72,13 +78,17 @@ class Outbox:
             self._settled.pop(0)
 
     def tell(self, alert: Alert, channels: Sequence[Recipient], *, clock_seconds: float) -> None:
-        """Send an alert that the ledger cannot take now, once to each channel; call it again for what failed."""
+        """Send an alert that the ledger cannot take now, once to each channel.
+
+        Call it again: what failed is tried as often as any other message, after pauses as long.
+        """
         self.collect(clock_seconds=clock_seconds)
         for channel in channels:
-            tries = self._untold_tries.get((alert.uid, channel.key), 0)
-            has_it = channel.key in self.sent_untold.get(alert.uid, ())
-            if channel.key not in self._ways and not has_it and tries < UNTOLD_TRIES_MAX:
-                self._untold_tries[alert.uid, channel.key] = tries + 1
+            tries, due_seconds = self._untold_tries.get((alert.uid, channel.key), (0, clock_seconds))
+            is_open = tries < TRIES_MAX and channel.key not in self.sent_untold.get(alert.uid, ())
+            if is_open and channel.key not in self._ways and clock_seconds >= due_seconds:
+                due_seconds = clock_seconds + pause_seconds(tries, first=RETRY_SECONDS[0], longest=RETRY_SECONDS[1])
+                self._untold_tries[alert.uid, channel.key] = tries + 1, due_seconds
                 self._send(channel, notice_request(alert, channel.url), uid=alert.uid, clock_seconds=clock_seconds)
 
     @property
