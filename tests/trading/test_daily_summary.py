@@ -24,11 +24,13 @@ from trading.models import DailySummary, Exchange, Instrument, JournalHead, Real
 from trading.operations.add_fill import add_fill
 from trading.operations.open_position import open_position
 from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
+from trading.operations.write_day_note import write_day_note
 from trading.queries import daily_summary as queries
 from trading.queries.accounts import get_account
-from trading.queries.daily_summary import day_report
+from trading.queries.daily_summary import build_daily_summary, day_report
 from trading.queries.day_end import DayEnd, end_of_day
 from trading.queries.reports import selection, strategy_report
+from trading.queries.summary_span import build_span
 
 MONDAY = datetime(2021, 4, 12, 4, tzinfo=UTC)
 DAY = date(2021, 4, 12)
@@ -440,3 +442,23 @@ class TestASpan:
 
 def test_strategies_of_the_desk_are_those_of_the_plans() -> None:
     assert {plan.strategy_id for plan in plans(30)} == set(STRATEGIES)
+
+
+@pytest.mark.ledger
+@pytest.mark.usefixtures("ledger")
+def test_a_day_of_mumbai_counts_while_it_is_the_evening_before_at_a_desk_in_new_york(settings: Any) -> None:
+    settings.TIME_ZONE = "America/New_York"
+    main, day, opening = get_account("main"), date(2026, 3, 10), datetime(2026, 3, 10, 3, 45, tzinfo=UTC)
+    minutes = [opening + timedelta(minutes=count) for count in range(1, 11)]
+    for name, closed_at in (("T1", minutes[4]), ("T2", None)):
+        open_position("main", name, "orb", "TCS", entry_price=100, quantity=1, entry_time=minutes[0])
+        if closed_at is not None:
+            add_fill("main", name, "SELL", 101, 1, closed_at)
+    selected = selection(main, first=day, last=day)
+    (of_span,) = build_span(selected, now=minutes[9])["days"]
+    assert of_span["total"] == build_daily_summary(main, day, now=minutes[9])["total"]
+    assert of_span["total"]["exposure_seconds"] == 540.0
+    assert strategy_report(selected, now=minutes[9])["total"]["exposure_seconds"] == 540.0
+    assert write_day_note(main, day, "Quiet.", by="asha", now=minutes[9]).day == day
+    with pytest.raises(InvalidValue, match="2026-03-11 has no note"):
+        write_day_note(main, day + timedelta(days=1), "Quiet.", by="asha", now=minutes[9])

@@ -8,7 +8,7 @@ from trading.bookkeeping import arguments, journal
 from trading.domain.chain import JournalEntry
 from trading.errors import InvalidValue
 from trading.models import Account, DayNote
-from trading.queries.period import EARLIEST, desk_date
+from trading.queries.period import EARLIEST, newest_date
 from trading.transactions import writing
 
 CHARACTERS_MAX = 20_000
@@ -29,7 +29,7 @@ def write_day_note(
     text = arguments.free_text(text, "note", characters_max=CHARACTERS_MAX)
     if not by:
         raise InvalidValue("A note has an author.", field="by")
-    if not EARLIEST <= day <= desk_date(now):
+    if not EARLIEST <= day <= newest_date(account, now):
         raise InvalidValue(f"{day} has no note.", field="day", hint="Write about today or a day before it.")
     with writing():
         head = journal.lock_head(account)

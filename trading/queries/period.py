@@ -33,6 +33,11 @@ def account_date(account: Account, now: datetime) -> date:
     return date_in(now, account.zone)
 
 
+def newest_date(account: Account, now: datetime) -> date:
+    """Return the later of the account's date and the desk's: no day of the account has come after it."""
+    return max(account_date(account, now), desk_date(now))
+
+
 def end_of(day: date) -> datetime:
     """Return the first instant after a day at the desk."""
     return datetime.combine(day + timedelta(days=1), time.min, desk_zone())

@@ -34,7 +34,7 @@ from trading.queries.held_columns import held_as_columns
 from trading.queries.instruments import find_instrument
 from trading.queries.kept import KeptAnswers
 from trading.queries.parts import exits_as_columns
-from trading.queries.period import EARLIEST, desk_date, parse_day
+from trading.queries.period import EARLIEST, newest_date, parse_day
 from trading.queries.statistics import (
     Cut,
     History,
@@ -233,7 +233,7 @@ class _InMarket:
             self.held = held_as_columns(
                 cut,
                 first,
-                last if now is None else min(last, desk_date(now)),
+                last if now is None else min(last, newest_date(cut.account, now)),
                 lambda: exits_as_columns(cut, first, last, with_conditions=True),
                 now=now,
             )

@@ -16,7 +16,7 @@ from trading.domain.figures import Capital, Sample
 from trading.domain.shapes import DaySummaries, DaySummary, SummaryRow
 from trading.queries.held_columns import HeldColumns, held_as_columns, union_micros, union_micros_of_each
 from trading.queries.parts import exits_as_columns
-from trading.queries.period import desk_date
+from trading.queries.period import newest_date
 from trading.queries.reports import Selection
 from trading.queries.statistics import capital_beside, history_of, trading_days
 
@@ -41,7 +41,8 @@ def build_span(selection: Selection, *, now: datetime) -> DaySummaries:
         nothing = _Span(lists_of([]).columns(), HeldColumns.of([]))
         return {**selection.head(), "days": [], "total": nothing.total(NO_CAPITAL)}
     exits = exits_as_columns(cut, first, last)
-    held = held_as_columns(cut, first, min(last, desk_date(now)), lambda: exits_as_columns(cut, first, last), now=now)
+    until = min(last, newest_date(cut.account, now))
+    held = held_as_columns(cut, first, until, lambda: exits_as_columns(cut, first, last), now=now)
     history, pnl_by_day = history_of(cut.account, last, known_at=cut.known_at), exits.pnl_by_day()
     days = [day_of_ordinal(ordinal) for ordinal in np.union1d(exits.day, held.day).tolist()]
     capitals = {day.toordinal(): capital_beside(history, [day], {day: pnl_by_day.get(day, 0)}) for day in days}
