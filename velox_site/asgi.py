@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler
+from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.module_loading import import_string
 
@@ -34,7 +35,14 @@ class OneThreadHandler(ASGIHandler):
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request from its own thread."""
-        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+        return await sync_to_async(self._answered, thread_sensitive=True)(request)
+
+    def _answered(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the answer; one that streams, perhaps for hours, keeps no connection to the ledger so long."""
+        response = self.get_response(request)
+        if response.streaming:
+            connections.close_all()
+        return response
 
     async def handle(self, scope: dict[str, str], receive: Receive, send: Send) -> None:
         """Answer a request; one that is larger than `REQUEST_BYTES_MAX` is told so (413).

@@ -5,16 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+import threading
 from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync
 from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.test import Client
 
+from tests import page_desk
+from tests.waiting import PATIENCE_SECONDS
+from trading.live import watching
 from velox_site.asgi import application
 
 CHANGES_MAX = 4  # of threads: the request itself, and the signals around it
+
+
+def scope_of(method: str, path: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {
+        "type": "http", "method": method, "path": path, "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), *headers],
+        "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
+    }  # fmt: skip
 
 
 def answered(path: str, *, method: str = "GET", body: tuple[bytes, ...] = (b"",)) -> tuple[int, bytes]:
@@ -34,11 +49,7 @@ def answered(path: str, *, method: str = "GET", body: tuple[bytes, ...] = (b"",)
     async def send(message: dict[str, Any]) -> None:
         messages.append(message)
 
-    scope = {
-        "type": "http", "method": method, "path": path, "query_string": b"", "headers": [(b"host", b"127.0.0.1")],
-        "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
-    }  # fmt: skip
-    asyncio.run(application(scope, receive, send))
+    asyncio.run(application(scope_of(method, path), receive, send))
     return messages[0]["status"], b"".join(message.get("body", b"") for message in messages)
 
 
@@ -61,6 +72,43 @@ def test_whether_a_process_lives_is_answered_while_its_thread_waits_for_a_dead_d
     assert (status, json.loads(body)) == (200, {"status": "alive"})
     assert answered("/health/live", method="HEAD")[0] == 200
     assert client.get("/health/live").json() == {"status": "alive"}
+
+
+def test_a_live_page_that_stays_open_keeps_no_connection_to_the_ledger(ledger: Any, client: Client) -> None:
+    client.force_login(page_desk.member("viewer"))
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}".encode()
+    opened: list[BaseDatabaseWrapper] = []
+
+    def note(connection: BaseDatabaseWrapper, **_: Any) -> None:
+        if not threading.current_thread().name.startswith("live"):  # whose look is everybody's
+            opened.append(connection)
+
+    async def watch() -> None:
+        hears, leaves = asyncio.Event(), asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            for message in asked:
+                return message
+            await leaves.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if b"retry" in message.get("body", b""):
+                hears.set()
+
+        asked = iter([{"type": "http.request", "body": b""}])
+        page = asyncio.create_task(application(scope_of("GET", "/events/", (b"cookie", cookie)), receive, send))
+        await asyncio.wait_for(hears.wait(), PATIENCE_SECONDS)
+        assert opened and all(each.connection is None for each in opened)
+        leaves.set()
+        await page
+
+    connection_created.connect(note)
+    try:
+        asyncio.run(watch())
+    finally:
+        connection_created.disconnect(note)
+        watching.looking.submit(connections.close_all).result()
 
 
 def test_a_page_that_is_not_there_is_said(ledger: Any) -> None:

@@ -36,7 +36,7 @@ from trading.queries.journal_events import journal_end
 from trading.queries.tokens import is_alive, token_by_digest
 from trading.transactions import ask
 
-STREAMS_MAX = 10  # of one token and process, each of which holds a connection
+STREAMS_MAX = 10  # of one token and process, each of which holds a socket and a thread
 Sequence = Annotated[int, Field(ge=0, lt=2**63)]
 _open: Counter[int] = Counter()
 STREAM = {
