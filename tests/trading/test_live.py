@@ -217,6 +217,33 @@ def test_a_stream_ends_where_nobody_can_tell_whether_its_viewer_may_look(
         hanging.set()
 
 
+@pytest.mark.parametrize("is_checked", [False, True], ids=["unchecked", "checked before"])
+def test_who_takes_nothing_for_long_is_looked_at_before_anything_else_is_told(
+    is_checked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "ANSWER_SECONDS", 0.05)
+    is_allowed = True
+
+    async def events() -> AsyncGenerator[bytes]:
+        while True:
+            yield b"event: picture\n\n"
+
+    async def told() -> list[bytes]:
+        nonlocal is_allowed
+        stream = watching.while_allowed(events(), lambda: is_allowed)
+        await anext(stream)
+        if is_checked:
+            await asyncio.sleep(watching.CHECK_SECONDS)
+            await anext(stream)
+            await asyncio.wrap_future(watching.checking.submit(bool))  # the check that has begun is over
+        is_allowed = False
+        await asyncio.sleep(watching.CHECK_SECONDS + watching.ANSWER_SECONDS)
+        return [event async for event in stream]
+
+    assert set(asyncio.run(told())) <= {watching.ENDED}
+
+
 def test_a_look_keeps_its_connection_until_that_is_old_or_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     connection = connections["default"]

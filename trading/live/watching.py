@@ -37,12 +37,20 @@ async def while_allowed(events: AsyncGenerator[bytes], is_allowed: Callable[[], 
 
     Where it fails, or has no answer within `ANSWER_SECONDS`, the stream ends as well: who comes back is asked anew.
     """
-    loop, since = asyncio.get_running_loop(), time.monotonic()  # the last answer, or the check on its way
+    loop, began = asyncio.get_running_loop(), time.monotonic()
+    allowed_at = began  # when the last check began that said yes
     check: asyncio.Future[bool] | None = None
     async with aclosing(events) as stream:
         async for event in stream:
-            # An event never waits for a check: they come in hundreds at once, and each asks the database.
-            if check is not None and (check.done() or time.monotonic() - since >= ANSWER_SECONDS):
+            now = time.monotonic()
+            is_past = check is not None and check.done() and now - began >= CHECK_SECONDS + ANSWER_SECONDS
+            if is_past or (check is None and now - allowed_at >= CHECK_SECONDS):
+                check, began = loop.run_in_executor(checking, is_allowed), now
+            # An event waits for a check only where its viewer took none for long, and may have lost the right since:
+            # else they come in hundreds at once, and each asks the database.
+            if check is not None and now - allowed_at >= CHECK_SECONDS + ANSWER_SECONDS:
+                await asyncio.wait([check], timeout=began + ANSWER_SECONDS - now)
+            if check is not None and (check.done() or time.monotonic() - began >= ANSWER_SECONDS):
                 error = check.exception() if check.done() else TimeoutError("no answer")
                 if error is not None:
                     log.warning("a stream ends: nobody can tell whether its viewer may look", error=str(error))
@@ -50,9 +58,7 @@ async def while_allowed(events: AsyncGenerator[bytes], is_allowed: Callable[[], 
                 if not check.result():
                     yield ENDED
                     return
-                check, since = None, time.monotonic()
-            if check is None and time.monotonic() - since >= CHECK_SECONDS:
-                check, since = loop.run_in_executor(checking, is_allowed), time.monotonic()
+                check, allowed_at = None, began
             yield event
 
 
