@@ -17,11 +17,14 @@ from trading.api import events
 from trading.live import account_feed, channel, watching
 from trading.live.account_feed import AccountFeed
 from trading.models import ApiToken, Journal
+from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
 from trading.operations.make_token import make_token
 from trading.operations.record_signal import record_signal
 from trading.operations.revoke_token import revoke_token
 from trading.operations.update_trailing_sl import update_trailing_sl
+from trading.queries.accounts import get_account
+from trading.queries.journal_events import journal_end
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger", "alone")]
 
@@ -138,6 +141,20 @@ def test_all_who_watch_an_account_share_one_feed_and_it_is_forgotten_after_them(
     assert not feed.kept_after(0) and len(feed.read_after(0)) == last()
     del feed
     assert "main" not in account_feed._feeds
+
+
+def test_rows_that_nobody_saw_before_their_account_was_cleared_shift_no_others() -> None:
+    feed = AccountFeed("replay")
+    assert feed(True) is not None
+    opened("seen", account_code="replay")
+    assert feed(False) is not None
+    opened("unseen", account_code="replay")
+    clear_account("replay")
+    after = journal_end(get_account("replay"))
+    for number in range(3):
+        opened(f"T{number}", account_code="replay")
+        assert feed(False) is not None
+    assert feed.kept_after(after) == feed.read_after(after)
 
 
 def test_another_accounts_rows_are_not_in_it() -> None:

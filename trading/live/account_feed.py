@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from weakref import WeakValueDictionary
 
 from trading.domain.plain_json import to_json
@@ -50,8 +52,9 @@ class AccountFeed:
 
     def kept_after(self, sequence: int) -> Sequence[tuple[int, bytes]]:
         """Return the rows behind a sequence, none where they are kept no more."""
-        rows = self._rows
-        return rows[sequence + 1 - rows[0][0] :] if rows and rows[0][0] <= sequence + 1 else ()
+        rows = self._rows  # in which sequences are left out that an account has lost when it was cleared
+        is_kept = rows and rows[0][0] <= sequence + 1
+        return rows[bisect_right(rows, sequence, key=itemgetter(0)) :] if is_kept else ()
 
     def read_after(self, sequence: int) -> Sequence[tuple[int, bytes]]:
         """Return some rows behind a sequence from the ledger."""
