@@ -168,6 +168,8 @@ def test_a_server_that_ends_lets_every_stream_end(desk: Desk, executor: ThreadPo
         shared.end()
         async for _ in stream:
             pass  # it does
+        async for _ in shared.stream("main", lambda: Channel(desk.look, executor)):
+            pass  # so does one that was asked for before, and is answered only now
 
     played(play)
 

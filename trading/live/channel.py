@@ -143,6 +143,7 @@ class Channels:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Channel] = {}
+        self._is_over = False
 
     async def stream(self, name: str, make: Callable[[], Channel]) -> AsyncGenerator[bytes]:
         """Yield the events of a channel (see `Channel.stream`)."""
@@ -163,6 +164,8 @@ class Channels:
         channel = self._by_name.get(name)
         if channel is None:
             channel = self._by_name[name] = make()
+        if self._is_over:
+            channel.end()
         try:
             yield channel
         finally:
@@ -170,7 +173,8 @@ class Channels:
                 del self._by_name[name]
 
     def end(self) -> None:
-        """Let every stream end: the server is about to."""
+        """Let every stream end, and each that begins from now on: the server is about to end."""
+        self._is_over = True
         for channel in list(self._by_name.values()):
             channel.end()
 
