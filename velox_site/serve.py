@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import os
 import signal
@@ -19,6 +20,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -30,6 +32,9 @@ from timeseries.spool import lease
 from trading import summon
 from trading.live.channel import channels
 from velox_site.environment import Environment, read_dotenv
+
+if TYPE_CHECKING:
+    from uvicorn.server import Protocols
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]
@@ -176,14 +181,15 @@ def server_config() -> uvicorn.Config:
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_max_size=WEBSOCKET_BYTES_MAX,
-        timeout_graceful_shutdown=REQUEST_SECONDS_MAX,
+        timeout_graceful_shutdown=REQUEST_SECONDS_MAX + 1,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
     )
 
 
 class PageServer(uvicorn.Server):
-    """uvicorn's server, which lets the live pages' streams end first: they would never by themselves.
+    """uvicorn's server, which lets the live pages' streams end first: they would never by themselves. Who takes too
+    long to send or to read is cut off.
 
     ``beside`` is what runs beside the pages: the watch over the desk, from when Django is there, and what lets the lab
     look at a demo. A web without the data folder ``watches`` nothing: whoever has the folder does.
@@ -200,7 +206,26 @@ class PageServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         channels.end()
+        ending = asyncio.create_task(self._end_connections(set(self.server_state.connections)))
         await super().shutdown(sockets)
+        ending.cancel()
+        self._cut_off()  # nothing is left but after a second Ctrl-C, which waits for nobody
+        await asyncio.sleep(0)  # at the loop's next turn they are
+
+    async def _end_connections(self, informed: set[Protocols]) -> None:
+        """Tell connections of the end that came when the others had been told, and cut off what is left of all."""
+        loop, connections = asyncio.get_running_loop(), self.server_state.connections
+        cut_at = loop.time() + REQUEST_SECONDS_MAX
+        while loop.time() < cut_at:
+            await asyncio.sleep(0.1)
+            for connection in connections - informed:
+                connection.shutdown()
+            informed |= connections
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 def _filled(server: PageServer) -> int:

@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from unittest import mock
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import call_command
 
 from tests.companions import ended_afterwards, is_alive
 from tests.conftest import Ledger
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 from tests.webhook import webhook
 from trading import summon
 from trading.alerts.watch import FOLDER
@@ -35,7 +36,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def serving(data_dir: Path, module: str = "velox_site.serve", **variables: str) -> Iterator[subprocess.Popen[str]]:
+def serving(
+    data_dir: Path, module: str = "velox_site.serve", *, stderr: IO[bytes] | None = None, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
     environment = {name: value for name, value in os.environ.items() if name not in {"VELOX_SITE_URL", "DATABASE_URL"}}
     server = subprocess.Popen(
         [sys.executable, "-m", module],
@@ -47,6 +50,7 @@ def serving(data_dir: Path, module: str = "velox_site.serve", **variables: str) 
             **variables,
         },
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
     with ended_afterwards():
@@ -58,8 +62,15 @@ def serving(data_dir: Path, module: str = "velox_site.serve", **variables: str) 
 
 
 def is_ready(server: subprocess.Popen[str]) -> bool:
+    return address_of(server) is not None
+
+
+def address_of(server: subprocess.Popen[str]) -> tuple[str, int] | None:
+    """Return where a server listens once it is ready, None where it does not become so."""
     assert server.stdout
-    return server.stdout.readline().startswith("READY ")
+    ready, _, rest = server.stdout.readline().partition(" ")
+    place = urlsplit(rest.partition(" ")[0])
+    return (str(place.hostname), int(place.port or 0)) if ready == "READY" else None
 
 
 @pytest.mark.parametrize(
@@ -94,6 +105,30 @@ def test_a_signal_before_the_pages_are_there_leaves_nothing_either(
         server.send_signal(number)
         assert server.wait() == 0
         assert not is_alive(companion)
+
+
+@pytest.mark.parametrize("path", ["/login/", "/api/v1/ticks?stream=s&sequence=1"])
+def test_a_body_that_never_comes_whole_is_cut_off_without_a_word(
+    data_dir: Path, migrated: Path, tmp_path: Path, path: str
+) -> None:
+    shutil.copy(migrated, data_dir / "ledger.sqlite3")
+    said = tmp_path / "said"
+    with said.open("wb") as stderr, serving(data_dir, stderr=stderr) as server:
+        address = address_of(server)
+        assert address
+        with socket.create_connection(address) as client:
+            client.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n".encode())
+            assert b" 200 " in asked(address)  # it has heard of both
+            server.send_signal(signal.SIGTERM)
+            assert server.wait() == 0
+    assert "Traceback" not in said.read_text() and "exceeded" not in said.read_text()
+
+
+def asked(address: tuple[str, int]) -> bytes:
+    """Return how an answer to another request begins."""
+    with socket.create_connection(address, timeout=PATIENCE_SECONDS) as client:
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        return client.recv(99)
 
 
 @pytest.mark.parametrize(("parent", "stays"), [(os.getppid(), True), (os.getpid(), False)], ids=["lives", "gone"])

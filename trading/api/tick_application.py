@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from io import BytesIO
 from typing import ParamSpec, TypeVar
@@ -70,13 +70,14 @@ class TickApplication:
         self._at_work: Counter[int] = Counter()
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
-        """Answer a request or a WebSocket."""
-        if scope["type"] == "websocket":
-            await self._answer_socket(scope, receive, send)
-        elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == PATH:
-            await respond(await self._answer_batch(scope, receive), send)
-        else:
-            await self._behind(scope, receive, send)
+        """Answer a request or a WebSocket, unless the server ends and has waited long enough for it."""
+        with suppress(asyncio.CancelledError):  # the server would log it as a fault
+            if scope["type"] == "websocket":
+                await self._answer_socket(scope, receive, send)
+            elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == PATH:
+                await respond(await self._answer_batch(scope, receive), send)
+            else:
+                await self._behind(scope, receive, send)
 
     async def _answer_batch(self, scope: AsgiScope, receive: AsgiReceive) -> HttpResponse:
         """Record one batch and return the answer."""
