@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -54,6 +54,7 @@ PORT_DEFAULT = 8000
 READY_WITHIN_SECONDS = 300.0
 WEBSOCKET_BYTES_MAX = 1 << 20  # of one message
 REQUEST_SECONDS_MAX = 5  # of a request that is not answered yet when the server ends
+THREADS_SECONDS = 10.0  # for what a thread is at when all else has ended, such as an import
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -287,5 +288,13 @@ def _is_healthy(port: int) -> bool:
         return False
 
 
+def end(code: int) -> NoReturn:
+    """End this process; a thread that a dead server keeps waiting for ever keeps it no longer than it may."""
+    by_force = threading.Timer(THREADS_SECONDS, os._exit, (code,))
+    by_force.daemon = True
+    by_force.start()
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -131,6 +131,17 @@ def asked(address: tuple[str, int]) -> bytes:
         return client.recv(99)
 
 
+def test_a_thread_that_waits_for_ever_does_not_keep_the_process() -> None:
+    script = """
+import concurrent.futures, threading
+from velox_site import serve
+serve.THREADS_SECONDS = 0.2
+concurrent.futures.ThreadPoolExecutor().submit(threading.Event().wait)
+serve.end(3)
+"""
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=PATIENCE_SECONDS).returncode == 3
+
+
 @pytest.mark.parametrize(("parent", "stays"), [(os.getppid(), True), (os.getpid(), False)], ids=["lives", "gone"])
 def test_a_companion_stays_with_the_server_that_started_it_and_not_longer(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, parent: int, stays: bool
