@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from tests.meta.test_house_rules import PACKAGES, ROOT, imported, sources
 from tests.trading.live.test_connection import QUICK, points, until
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue
+from trading.feeds.live import child_line
 from trading.feeds.live.child_line import command_of, must_have_sdk
 from trading.feeds.live.connection import ConnectionPatience, FeedConnection
 from trading.feeds.live.decoded import FeedInstrument
@@ -92,6 +95,28 @@ def test_a_child_that_says_nothing_is_ended_and_started_again(tmp_path: Path) ->
     script = [(odd_lines("fyers"), "hang")]
     connection = run_child("fyers", tmp_path / "dicts", script, lambda c: len(c.recorder.gaps) == 1, patience)
     assert connection.recorder.gaps[0]["reason"] == "silent"
+
+
+def test_a_line_that_is_closed_ends_what_is_behind_the_child_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_line, "CLOSE_SECONDS", 0.2)
+    talks = (
+        "import os, time\nprint(os.getpid(), flush=True)\nwhile True:\n    print(1, flush=True)\n    time.sleep(0.02)"
+    )
+    command = ["/bin/sh", "-c", '"$@"; exit', "sh", sys.executable, "-c", talks]  # an interpreter behind a script
+
+    async def play() -> int:
+        heard = 0
+        async with child_line.child_line(command, {}, "") as line:
+            messages = line.messages()
+            pid = int(await anext(messages))
+            await line.close()
+            async for _ in messages:
+                heard += 1
+                if heard == 100:
+                    os.kill(pid, signal.SIGKILL)
+        return heard
+
+    assert asyncio.run(play()) < 100
 
 
 def test_a_child_without_its_sdk_says_what_to_install(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

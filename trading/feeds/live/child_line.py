@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -48,18 +50,20 @@ class ChildLine:
         """Send nothing: the SDK has its own heartbeat."""
 
     async def close(self) -> None:
-        """End the child, by force where it does not listen; one that ends by itself is let, or its code were lost."""
+        """End the child with all that it started, as an interpreter behind a script, by force where it does not listen;
+        one that ends by itself is let, or its code were lost."""
         with suppress(ProcessLookupError):
             if self.process.stdout is not None and self.process.stdout.at_eof():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(CLOSE_SECONDS):
-                        await self.process.wait()
-            self.process.terminate()
-            try:
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await self.process.wait()
-            except TimeoutError:
-                self.process.kill()
+                await self._ended()
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                os.killpg(self.process.pid, number)
+                await self._ended()
+
+    async def _ended(self) -> None:
+        """Wait until the child has ended, and nobody holds its output; not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.process.wait()
 
 
 @asynccontextmanager
@@ -67,7 +71,11 @@ async def child_line(command: Sequence[str], listing: Listing, hint: str) -> Asy
     """Start a child for some instruments. Raises: LineFailed, with the hint where it has no SDK."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=LINE_BYTES_MAX,
+            process_group=0,  # of its own, which is ended as a whole
         )
     except OSError as error:
         raise LineFailed(f"{command[0]}: {error.strerror}") from None
