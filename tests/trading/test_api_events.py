@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
+from structlog.testing import capture_logs
 
 from tests.trading.book import AT, MINUTE, closed, opened
 from tests.trading.test_api import _fresh_rates, caller  # noqa: F401 - a fixture
@@ -155,6 +156,31 @@ def test_rows_that_nobody_saw_before_their_account_was_cleared_shift_no_others()
         opened(f"T{number}", account_code="replay")
         assert feed(False) is not None
     assert feed.kept_after(after) == feed.read_after(after)
+
+
+def test_a_ledger_that_goes_away_ends_who_reads_it_and_is_told_the_others_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise OperationalError("the connection is closed")
+
+    async def play() -> list[bytes]:
+        reader, other = events._watched("main", 0), events._watched("main", end)
+        seen = [await anext(reader), await anext(other)]
+        monkeypatch.setattr(account_feed, "events_after", fails)
+        seen += [event async for event in reader]  # it ends
+        monkeypatch.setattr(account_feed, "journal_end", fails)
+        while not seen[-1].startswith(b"event: fault"):
+            seen.append(await anext(other))
+        await other.aclose()
+        return seen
+
+    opened("T1")
+    end = last()
+    with capture_logs() as logged:
+        asyncio.run(asyncio.wait_for(play(), PATIENCE_SECONDS))
+    told = {each["event"]: each.get("exc_info", False) for each in logged}
+    assert told == {"a stream ends: the ledger cannot be read": False, "the live page cannot be drawn": False}
 
 
 def test_another_accounts_rows_are_not_in_it() -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
+import structlog
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -26,7 +27,7 @@ from trading.api.desk import token_of
 from trading.api.problems import TooManyRequests, problem
 from trading.api.router import READ, router
 from trading.api.shapes import Sent
-from trading.errors import InvalidValue
+from trading.errors import InvalidValue, VeloxError
 from trading.live.account_feed import feed_of, health_text
 from trading.live.channel import Channel, channels
 from trading.live.watching import looking, renew_connections, while_allowed
@@ -39,6 +40,7 @@ from trading.transactions import ask
 STREAMS_MAX = 10  # of one token and process, each of which holds a socket and a thread
 Sequence = Annotated[int, Field(ge=0, lt=2**63)]
 _open: Counter[int] = Counter()
+log = structlog.get_logger("system")
 STREAM = {
     "responses": {
         200: {
@@ -103,7 +105,11 @@ async def _watched(code: str, after: int) -> AsyncGenerator[bytes]:
                 yield frame
                 continue
             while after < int(frame.picture.facts["sequence"]):
-                rows = feed.kept_after(after) or await loop.run_in_executor(looking, feed.read_after, after)
+                try:
+                    rows = feed.kept_after(after) or await loop.run_in_executor(looking, feed.read_after, after)
+                except VeloxError as error:  # who comes back goes on where this ends
+                    log.warning("a stream ends: the ledger cannot be read", error=str(error))
+                    return
                 if not rows:  # the account was cleared meanwhile
                     break
                 for _, text in rows:

@@ -19,6 +19,7 @@ from trading.live.channel import Picture
 from trading.live.watching import renew_connections
 from trading.queries.accounts import get_account
 from trading.queries.journal_events import JournalEvent, events_after, journal_end
+from trading.transactions import ask
 
 ROWS_KEPT = 1000
 ROWS_AT_ONCE = 500
@@ -36,8 +37,14 @@ class AccountFeed:
         self._health_at = -HEALTH_SECONDS
 
     def __call__(self, is_needed: bool) -> Picture | None:
-        """Return the journal's end and the state of health, None where neither moved and none is needed."""
+        """Return the journal's end and the state of health, None where neither moved and none is needed.
+
+        Raises: LedgerBusy, LedgerNotReady.
+        """
         renew_connections()
+        return ask(self._looked, is_needed)
+
+    def _looked(self, is_needed: bool) -> Picture | None:
         account, before = get_account(self.code), (self._end, self._health)
         end = journal_end(account)
         self._end = end if self._end < 0 else self._end
@@ -57,9 +64,9 @@ class AccountFeed:
         return rows[bisect_right(rows, sequence, key=itemgetter(0)) :] if is_kept else ()
 
     def read_after(self, sequence: int) -> Sequence[tuple[int, bytes]]:
-        """Return some rows behind a sequence from the ledger."""
+        """Return some rows behind a sequence from the ledger. Raises: LedgerBusy, LedgerNotReady."""
         renew_connections()
-        events = events_after(get_account(self.code), sequence, limit=ROWS_AT_ONCE)
+        events = ask(lambda: events_after(get_account(self.code), sequence, limit=ROWS_AT_ONCE))
         return [(event.sequence, journal_text(event)) for event in events]
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from trading.errors import VeloxError
+
 LOOK_SECONDS = 0.2  # between two looks whether anything changed
 SPACING_SECONDS = 0.7  # between two pictures: with a look and its drawing within the second that is promised
 BEAT_SECONDS = 4.0
@@ -112,7 +114,8 @@ class Channel:
                     self._publish(picture)
             except Exception as error:
                 if not self._is_faulty:
-                    log.error("the live page cannot be drawn", error=str(error), exc_info=True)
+                    is_bug = not isinstance(error, VeloxError)
+                    log.error("the live page cannot be drawn", error=str(error), exc_info=is_bug)
                 self._is_faulty = True
             self._began = None
             pause = max(LOOK_SECONDS, SPACING_SECONDS - (time.monotonic() - drawn_at))

@@ -33,6 +33,7 @@ from trading.live.watching import looking, renew_connections, while_allowed
 from trading.models import Account
 from trading.queries.accounts import get_account
 from trading.queries.kept import LedgerMark, mark_of
+from trading.transactions import ask
 from trading.web.choice import account_query, chosen_account
 from trading.web.day_shown import DayShown, Unrealised, day_shown
 from trading.web.guard import may_look
@@ -85,8 +86,14 @@ class OverviewLook:
         self._sections: dict[str, Section] = {}
 
     def __call__(self, is_needed: bool) -> Picture | None:
-        """Return the sections as they are now, None where nothing moved since the last time and none is needed."""
+        """Return the sections as they are now, None where nothing moved since the last time and none is needed.
+
+        Raises: LedgerBusy, LedgerNotReady.
+        """
         renew_connections()
+        return ask(self._looked, is_needed)
+
+    def _looked(self, is_needed: bool) -> Picture | None:
         began = time.monotonic()
         account, now = get_account(self.code), timezone.now()
         recorded = sum(lane.issued() for lane in wiring.open_spool().lanes())
