@@ -107,6 +107,7 @@ SLEEPERS = {
     "timeseries/spool/syncer.py": "its next window, once the pipe to its companion is closed",
     "timeseries/stores/delta/archive.py": "another process's pass over the archive, a file lock that has a time limit",
     "timeseries/stores/delta/table.py": "another process that tidies the table's log",
+    "trading/api/tick_application.py": "the loop's next turn, at which a server hears of a client who left",
     "trading/management/commands/health.py": "its next look, for whoever watches in a terminal",
     "trading/management/commands/ship.py": "the companion's follower, whose progress is in the ledger alone",
     "trading/replay.py": "the pace at which ticks are replayed",
@@ -115,7 +116,7 @@ SLEEPERS = {
     "trading/transactions.py": "SQLite's writers' lock, a file lock that has a time limit",
     "trading/live/channel.py": "the next look for the viewers of a page, at a ledger and a spool that tell nobody",
     "velox_site/log_reader.py": "further lines of a log, for whoever follows it in a terminal",
-    "velox_site/serve.py": "its own health page's first answer",
+    "velox_site/serve.py": "its own health page's first answer, and connections that come as it ends",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -22,6 +24,7 @@ from timeseries.measurements import TICKS
 from timeseries.recording.marked import MarkedStream
 from timeseries.spool.folder import Spool
 from trading.api import access, desk, tick_application, tick_batches
+from trading.api.asgi import AsgiMessage
 from trading.models import TokenScope
 from trading.operations.make_token import make_token
 from trading.operations.revoke_token import revoke_token
@@ -300,3 +303,29 @@ def test_a_forwarded_address_is_that_of_a_proxy_that_is_named(
             body = b"[]" if "ticks" in path else b"{}"
             told, answer = server.post(f"/api/v1/{path}", body, pinned, "application/json", **headers)
             assert told == status or (status == 200 and told == 422), (path, answer)
+
+
+def test_a_client_who_leaves_as_its_socket_is_accepted_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As uvicorn has it: it takes no notice of the acceptance, and hears of the loss at the loop's next turn."""
+    token = mock.Mock(pk=1)
+    for name, answer in (("_known", token), ("admit", token), ("newest_batch", 0)):
+        monkeypatch.setattr(tick_application, name, lambda *_, answer=answer: answer)
+    has_left = False
+    received = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect"}])
+
+    def leave() -> None:
+        nonlocal has_left
+        has_left = True
+
+    async def receive() -> AsgiMessage:
+        return next(received)
+
+    async def send(message: AsgiMessage) -> None:
+        if message["type"] == "websocket.accept":
+            asyncio.get_running_loop().call_soon(leave)
+        else:
+            raise OSError("gone") if has_left else RuntimeError("Expected ASGI message 'websocket.accept'")
+
+    scope: Any = {"type": "websocket", "path": tick_application.STREAM_PATH, "query_string": b"stream=s", "headers": []}
+    asyncio.run(tick_application.TickApplication(mock.Mock())(scope, receive, send))
+    assert has_left

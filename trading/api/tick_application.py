@@ -113,9 +113,10 @@ class TickApplication:
             await deny(refusal_of(error), scope, send)
             return
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": to_json({"stream": place.stream, "sequence": newest})})
+        await asyncio.sleep(0)  # who left before it was accepted is known to have left at the loop's next turn
         looked, answers = time.monotonic(), list[BatchAnswer]()
         try:
+            await send({"type": "websocket.send", "text": to_json({"stream": place.stream, "sequence": newest})})
             while (message := await receive())["type"] == "websocket.receive":
                 if time.monotonic() > looked + LOOK_SECONDS:
                     await awaited(_known, scope)  # a token that has ended ends what it opened
