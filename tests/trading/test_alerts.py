@@ -59,6 +59,7 @@ def hook(server: Webhook, settings: Any) -> Iterator[Webhook]:
     server.pings.clear()
     server.status, server.location = 200, ""
     server.released.clear()
+    server.released.clear()
     settings.VELOX_ALERT_URLS = [server.url]
     yield server
 
@@ -237,6 +238,22 @@ class TestWay:
         sent_at(watch, AT + MINUTE, lambda: True)
         assert states() == [(False, "sent", 1)] and hook.ids() == [f"id {Alert.objects.get().uid} raised"]
         assert len(hook.bodies) == 1 and Alert.objects.get().first_seen_at == AT + 10 * SECOND
+
+    def test_what_is_on_its_way_as_the_ledger_comes_back_is_not_sent_again(
+        self, hook: Webhook, watch: DeskWatch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hook.status = 0
+        with busy_ledger(monkeypatch):
+            for seconds in range(0, 30, 10):
+                watch.judge_notices(FOUND, AT + seconds * SECOND)
+            watch.send_once(AT + 30 * SECOND, time.monotonic())
+            until(lambda: hook.bodies)
+        watch.judge_notices(FOUND, AT + MINUTE)
+        watch.send_once(AT + MINUTE, time.monotonic())
+        assert watch.outbox.is_busy and Alert.objects.exists()
+        hook.released.set()
+        sent_at(watch, AT + MINUTE, lambda: AlertDelivery.objects.exists())
+        assert states() == [(False, "sent", 1)] and len(hook.bodies) == 1
 
     def test_what_the_ledger_cannot_take_is_told_though_no_channel_takes_it_for_a_minute(self, hook: Webhook) -> None:
         outbox, hook.status = Outbox(), 503

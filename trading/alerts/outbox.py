@@ -56,7 +56,8 @@ class Outbox:
         Raises: LedgerBusy, LedgerNotReady, LedgerReadOnly; what was not written is written at the next call.
         """
         self.settle(now=now, clock_seconds=clock_seconds)
-        queue_deliveries({channel.key: channel.label for channel in channels}, now=now, sent=self.sent_untold)
+        if not any(way.uid for way in self._ways.values()):  # which may be of an alert that the ledger has since
+            queue_deliveries({channel.key: channel.label for channel in channels}, now=now, sent=self.sent_untold)
         quiet = QuietHours.parse(settings.VELOX_ALERT_QUIET, ZoneInfo(settings.TIME_ZONE))
         for channel in channels:
             if channel.key in self._ways:
