@@ -291,6 +291,15 @@ class TestApproval:
         approved([each for each in open_now(told) if each.difference.key["fill_id"] == "91"])
         assert {each.difference.key["fill_id"] for each in open_now(told)} == {"92", "93"} and is_proved()
 
+    def test_a_fill_that_came_twice_goes_also_where_a_later_one_turned_the_position(self) -> None:
+        told = imported(future("1", "BUY", 50), future("2", "SELL", 180, 110), future("3", "BUY", 80, 105))
+        before = standing()
+        imported(future("91", "BUY", 50, minute=1), file="again.csv")
+        breaks = open_now(told)
+        assert kinds(breaks) == ["fill_twice"]
+        approved(breaks)
+        assert (standing(), open_now(told)) == (before, []) and is_proved()
+
     def test_the_opening_of_a_strategys_trade_cannot_go_alone_and_leaves_all_as_it_was(self) -> None:
         told = imported(*FILLS[3:])
         of = {"account_code": "main", "strategy_id": "ema", "symbol": "RELIANCE", "trade_id": "T1"}
