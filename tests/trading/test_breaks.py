@@ -300,6 +300,13 @@ class TestApproval:
         approved(breaks)
         assert (standing(), open_now(told)) == (before, []) and is_proved()
 
+    def test_of_a_files_row_and_a_strategys_fill_the_strategys_is_the_one_too_many(self) -> None:
+        told = imported(future(None, "BUY", 50, minute=1), future(None, "SELL", 50, 110, minute=2))
+        before, at = standing(), Trade.objects.get().opened_at
+        open_position("main", "a", "a", "NFO:NIFTY26JUNFUT", entry_price=100, quantity=50, entry_time=at)
+        approved(open_now(told))
+        assert (standing(), open_now(told)) == (before, []) and is_proved()
+
     def test_the_opening_of_a_strategys_trade_cannot_go_alone_and_leaves_all_as_it_was(self) -> None:
         told = imported(*FILLS[3:])
         of = {"account_code": "main", "strategy_id": "ema", "symbol": "RELIANCE", "trade_id": "T1"}

@@ -27,8 +27,8 @@ class ComparedFill:
     told.
 
     ``broker``, ``segment`` and ``kind`` are those that a file tells. ``fill_id`` is the broker's, None where that side
-    has none. ``trade_id`` and ``sequence`` name the ledger's row; ``file`` is the SHA-256 of the
-    broker's, ``file_name`` and ``row`` name its line. ``value`` is
+    has none; ``is_of_row``: the ledger has it of a row of a file that tells no ids. ``trade_id`` and ``sequence`` name
+    the ledger's row; ``file`` is the SHA-256 of the broker's, ``file_name`` and ``row`` name its line. ``value`` is
     quantity times price where the side states that and no price. ``recorded_day`` is the day that was recorded where a
     correction has moved the fill to another. ``other_rows`` are trade, strategy and sequence of the ledger's other rows
     of a fill that turned a position.
@@ -55,6 +55,7 @@ class ComparedFill:
     kind: str = ""
     recorded_day: date | None = None
     other_rows: tuple[FillRow, ...] = ()
+    is_of_row: bool = False
 
     @property
     def content(self) -> FillContent:
@@ -225,14 +226,15 @@ class _Comparison:
     ) -> None:
         """Take fills of one key off both sides, those without two ids first; two ids are a pair ``by_ids_too`` alone.
 
-        A key of None is nobody's.
+        Of those without an id, what came of a file's row goes before what a strategy or a person said beside it. A key
+        of None is nobody's.
         """
         waiting: defaultdict[Hashable, tuple[deque[int], deque[int]]] = defaultdict(lambda: (deque(), deque()))
         for place, fill in enumerate(self.theirs):
             waiting[key_of(fill)][fill.fill_id is None].append(place)
         taken: set[int] = set()
         rest = []
-        for ours in sorted(self.ours, key=lambda fill: fill.fill_id is not None):
+        for ours in sorted(self.ours, key=lambda fill: (fill.fill_id is not None, not fill.is_of_row)):
             key = key_of(ours)
             named, nameless = waiting[key] if key is not None else (deque[int](), deque[int]())
             others = named if by_ids_too else deque[int]()

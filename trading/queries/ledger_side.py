@@ -138,7 +138,7 @@ def fills_to_compare(account: Account, first: date, last: date) -> list[Compared
     rows = [*compared_fills(account, first, last, by_recorded_day=True), *opening_sales(account, first, last)]
     made_up = [row for row in rows if row.fill_id is not None and broker_id(row.fill_id) is None]
     named = [row for row in rows if row.fill_id is None or broker_id(row.fill_id) is not None]
-    return [*named, *(replace(fill, fill_id=None) for fill in merged_rows(made_up))]
+    return [*named, *(replace(fill, fill_id=None, is_of_row=True) for fill in merged_rows(made_up))]
 
 
 def positions_at(account: Account, days: Collection[date]) -> list[ComparedPosition]:
