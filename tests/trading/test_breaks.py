@@ -295,10 +295,12 @@ class TestApproval:
         told = imported(future("1", "BUY", 50), future("2", "SELL", 180, 110), future("3", "BUY", 80, 105))
         before = standing()
         imported(future("91", "BUY", 50, minute=1), file="again.csv")
+        import_charges("main", charged_in_file("7", "a"))
         breaks = open_now(told)
         assert kinds(breaks) == ["fill_twice"]
         approved(breaks)
         assert (standing(), open_now(told)) == (before, []) and is_proved()
+        assert sum(trade.charges or 0 for trade in Trade.objects.exclude(state="VOID")) == 7
 
     def test_of_a_files_row_and_a_strategys_fill_the_strategys_is_the_one_too_many(self) -> None:
         told = imported(future(None, "BUY", 50, minute=1), future(None, "SELL", 50, 110, minute=2))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.db import transaction
 
+from trading.bookkeeping import charging
 from trading.bookkeeping.built_keys import keys_of
 from trading.errors import CrossesZero, InvalidValue
 from trading.models import Fill, Trade
@@ -71,7 +73,8 @@ def _with_turned(trades: list[Trade]) -> list[Trade]:
 
 
 def _void_and_book(trades: list[Trade], sequences: Mapping[int, set[int]], *, by: str, reason: str) -> None:
-    """Void trades whole and book those of their fills anew that stay."""
+    """Void trades whole and book those of their fills anew that stay, with their part of what is stated of charges."""
+    days = {day for trade in trades for day in charging.days_of(trade, facts.fills_of(trade))}
     staying: dict[tuple[int, str] | int, _Rest] = {}
     for trade in trades:
         for row in facts.fills_of(trade):
@@ -88,3 +91,5 @@ def _void_and_book(trades: list[Trade], sequences: Mapping[int, set[int]], *, by
     for rest in sorted(staying.values(), key=lambda each: (each.row.at, each.trade.pk, each.row.sequence)):
         at = None if rest.row.is_day_only else rest.row.at
         book_anew(rest.trade, rest.row, rest.quantity, price=rest.row.price, at=at, by=by)
+    # What is stated went to the fills that stood in between.
+    charging.share_anew(trades[0].account, days, reason=f"Void: {reason}", by=by, now=datetime.now(UTC))
