@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A price that falls with every bar has a force index above zero for 55 bars.
+# A price that falls with every bar has a force index above zero for 56 bars.
 #
 # Guess before the run (2026-11-30; a first print had hinted otherwise): the force of a bar is what its close moved times its volume,
 # so of a price that only falls the index is below zero from its second bar on, and the first bar has none.
