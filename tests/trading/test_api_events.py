@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connections
+from django.test import AsyncClient
 from structlog.testing import capture_logs
 
 from tests.trading.book import AT, MINUTE, closed, opened
@@ -204,15 +206,35 @@ def test_a_stream_ends_once_its_token_has(monkeypatch: pytest.MonkeyPatch) -> No
 
     async def play() -> list[bytes]:
         seen = []
-        async for event in events._events(token, 0):
+        async for event in events._events(token, 0, events.take_seat(token)):
             seen.append(event)
             if len(seen) == 3:
-                assert events._open[token.pk] == 1
                 await asyncio.to_thread(elsewhere, revoke_token, "a", by="asha")
         return seen
 
     assert asyncio.run(asyncio.wait_for(play(), PATIENCE_SECONDS))[-1] == b"event: ended\ndata: {}\n\n"
-    assert events._open[token.pk] == 0
+
+
+def test_a_token_has_its_ten_streams_however_fast_they_are_asked_for() -> None:
+    """One that was asked for counts before it begins, and no more once it has ended or its answer was dropped."""
+    secret = make_token("main", "a", ["read"], by="asha").secret
+    client, seats = AsyncClient(), events._seats[ApiToken.objects.get(name="a").pk]
+
+    async def play() -> None:
+        asked = (
+            client.get("/api/v1/events", headers={"Authorization": f"Bearer {secret}"})
+            for _ in range(events.STREAMS_MAX + 3)
+        )
+        answers = await asyncio.gather(*asked)
+        assert sorted(answer.status_code for answer in answers) == [200] * events.STREAMS_MAX + [429] * 3
+        await anext(next(answer.streaming_content for answer in answers if answer.status_code == 200))
+        assert len(seats) == events.STREAMS_MAX
+        answers.clear()
+        while seats:
+            gc.collect()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(play(), PATIENCE_SECONDS))
 
 
 def test_what_cannot_be_streamed_is_refused_in_words() -> None:

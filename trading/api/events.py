@@ -8,12 +8,14 @@ has ended.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import threading
+from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
+from weakref import WeakSet
 
 import structlog
 from django.core.handlers.asgi import ASGIRequest
@@ -39,7 +41,6 @@ from trading.transactions import ask
 
 STREAMS_MAX = 10  # of one token and process, each of which holds a socket and a thread
 Sequence = Annotated[int, Field(ge=0, lt=2**63)]
-_open: Counter[int] = Counter()
 log = structlog.get_logger("system")
 STREAM = {
     "responses": {
@@ -50,6 +51,25 @@ STREAM = {
         501: {"description": "This server cannot stream: use `make serve`"},
     }
 }
+
+
+class Seat:
+    """What a stream holds while it is open: one of a token's few. One whose program went before it began is freed
+    with its answer."""
+
+
+_seats: defaultdict[int, WeakSet[Seat]] = defaultdict(WeakSet)
+_seating = threading.Lock()
+
+
+def take_seat(token: ApiToken) -> Seat:
+    """Return a token's seat for another stream. Raises: TooManyRequests."""
+    with _seating:
+        if len(_seats[token.pk]) >= STREAMS_MAX:
+            raise TooManyRequests(60.0)
+        seat = Seat()
+        _seats[token.pk].add(seat)
+        return seat
 
 
 class EventQuery(Sent):
@@ -75,24 +95,22 @@ def events(
         raise InvalidValue(f"The journal ends with {end}.", field="after", hint="Give the id of an event that came.")
     if not isinstance(request, ASGIRequest):
         return problem(501, "Events need the ASGI server of `make serve`.", code="no_streams")
-    if _open[token.pk] >= STREAMS_MAX:
-        raise TooManyRequests(60.0)
+    seat = take_seat(token)
     # A proxy that gathers an answer before it hands it on would hold every event back.
     return StreamingHttpResponse(
-        _events(token, end if after is None else after),
+        _events(token, end if after is None else after, seat),
         content_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
 
 
-async def _events(token: ApiToken, after: int) -> AsyncGenerator[bytes]:
-    _open[token.pk] += 1
+async def _events(token: ApiToken, after: int, seat: Seat) -> AsyncGenerator[bytes]:
     try:
         async with aclosing(while_allowed(_watched(token.account.code, after), partial(_still_may, token))) as stream:
             async for event in stream:
                 yield event
     finally:
-        _open[token.pk] -= 1
+        _seats[token.pk].discard(seat)
 
 
 async def _watched(code: str, after: int) -> AsyncGenerator[bytes]:
