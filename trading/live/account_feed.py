@@ -19,7 +19,7 @@ from trading.live.channel import Picture
 from trading.live.watching import renew_connections
 from trading.queries.accounts import get_account
 from trading.queries.journal_events import JournalEvent, events_after, journal_end
-from trading.transactions import ask
+from trading.transactions import reading
 
 ROWS_KEPT = 1000
 ROWS_AT_ONCE = 500
@@ -42,15 +42,14 @@ class AccountFeed:
         Raises: LedgerBusy, LedgerNotReady.
         """
         renew_connections()
-        return ask(self._looked, is_needed)
-
-    def _looked(self, is_needed: bool) -> Picture | None:
-        account, before = get_account(self.code), (self._end, self._health)
-        end = journal_end(account)
-        self._end = end if self._end < 0 else self._end
-        while self._end < end and (events := events_after(account, self._end, limit=ROWS_AT_ONCE)):
-            self._rows = [*self._rows, *((event.sequence, journal_text(event)) for event in events)][-ROWS_KEPT:]
-            self._end = events[-1].sequence
+        before = self._end, self._health
+        with reading():
+            account = get_account(self.code)
+            end = journal_end(account)
+            self._end = end if self._end < 0 else self._end
+            while self._end < end and (events := events_after(account, self._end, limit=ROWS_AT_ONCE)):
+                self._rows = [*self._rows, *((event.sequence, journal_text(event)) for event in events)][-ROWS_KEPT:]
+                self._end = events[-1].sequence
         if time.monotonic() - self._health_at >= HEALTH_SECONDS:
             self._health, self._health_at = _health_text(), time.monotonic()
         if not is_needed and before == (self._end, self._health):
@@ -66,7 +65,8 @@ class AccountFeed:
     def read_after(self, sequence: int) -> Sequence[tuple[int, bytes]]:
         """Return some rows behind a sequence from the ledger. Raises: LedgerBusy, LedgerNotReady."""
         renew_connections()
-        events = ask(lambda: events_after(get_account(self.code), sequence, limit=ROWS_AT_ONCE))
+        with reading():
+            events = events_after(get_account(self.code), sequence, limit=ROWS_AT_ONCE)
         return [(event.sequence, journal_text(event)) for event in events]
 
 
