@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,34 @@ def in_a_process_that_is_killed(root: Path, given: Any, *, after: int) -> None:
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("copied", [slice(32, None), slice(32, -300), slice(0, 0)])
+def test_of_frames_that_a_killed_process_copied_without_the_first_ones_head_none_is_there(
+    tmp_path: Path, copied: slice
+) -> None:
+    """memcpy may store the first bytes last: what was copied behind them is whole, and was issued to nobody."""
+    given = columns(3000)
+    with closing(recorder(tmp_path)) as dm:
+        send(dm, columns(10), batch=0)
+    child = os.fork()
+    if not child:
+
+        def dying(self: writer.LaneWriter, frame: bytes, _: int = 1) -> None:
+            assert self.segment is not None
+            place = range(self.segment.position, self.segment.position + len(frame))[copied]
+            self.segment.map[place.start : place.stop] = frame[copied]
+            os._exit(0)
+
+        writer.LaneWriter.put = dying  # type: ignore[method-assign]
+        try:
+            send(recorder(tmp_path), given)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    with closing(recorder(tmp_path)) as dm:
+        assert send(dm, given) == BatchProgress(3000, 3000)
+    assert prices(tmp_path) == [*columns(10)["ltp"], *given["ltp"]]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import numpy as np
+
+from timeseries.measurements import IntArray
 from timeseries.spool import durable
 from timeseries.spool.counter import ISSUED, CounterMap, read_counter
 from timeseries.spool.decode import parse_definition
@@ -28,7 +31,7 @@ def mend_lane(lane: Lane) -> LaneState:
     """Seal the lane's open segments and set its counter from the last whole frame. Raises OSError."""
     for leftover in lane.folder.glob("*.new"):
         leftover.unlink(missing_ok=True)
-    sequence = max(read_counter(lane.folder).issued, lane.outcome().through)
+    issued = sequence = max(read_counter(lane.folder).issued, lane.outcome().through)
     latest = lane.removed_until()
     spans = lane.spans(sequence)
     for number, span in enumerate(spans):
@@ -39,7 +42,7 @@ def mend_lane(lane: Lane) -> LaneState:
             sequence, latest = max(sequence, header.last_sequence), max(latest, header.latest)
         else:
             final = number == len(spans) - 1
-            sequence, newest = _seal(span, sequence, final=final)
+            sequence, newest = _seal(span, sequence, issued=issued, final=final)
             latest = max(latest, newest)
     counter = CounterMap(lane.folder)
     counter.words[ISSUED] = sequence
@@ -47,22 +50,27 @@ def mend_lane(lane: Lane) -> LaneState:
     return LaneState(sequence, spans[-1].file.number if spans else 0, latest)
 
 
-def _seal(span: SegmentSpan, sequence: int, *, final: bool) -> tuple[int, int]:
-    """Seal an open segment behind its last whole frame.
+def _seal(span: SegmentSpan, sequence: int, *, issued: int, final: bool) -> tuple[int, int]:
+    """Seal an open segment behind its last whole frame, the ``final`` one behind its last record that stands.
 
-    Returns (last sequence issued, highest exchange_time in ns).
+    ``issued`` is what the lane's counter says. Returns (last sequence issued, highest exchange_time in ns).
     """
     header = span.file.header
     assert header is not None
+    may_be_torn = final and issued >= header.first_sequence - 1  # else the counter is none of this segment
     position, last, earliest, latest = HEADER_SIZE, header.first_sequence - 1, ANY, 0
     for chunk, offset, scan in read_frames(span.file, position=HEADER_SIZE, last_sequence=ANY):
         records = scan.take(scan.kinds != SERIES)
-        if not len(records.sequences):
-            continue
-        last = int(records.sequences[-1])
-        position = offset + int(records.offsets[-1] + records.lengths[-1])
-        exchange, times = records.times(chunk)
-        earliest, latest = min(earliest, int(exchange.min())), max(latest, int(times.max()))
+        count = len(records.sequences)
+        if may_be_torn:
+            records = records.take(slice(_standing(records.sequences, last, issued)))
+        if len(records.sequences):
+            last = int(records.sequences[-1])
+            position = offset + int(records.offsets[-1] + records.lengths[-1])
+            exchange, times = records.times(chunk)
+            earliest, latest = min(earliest, int(exchange.min())), max(latest, int(times.max()))
+        if len(records.sequences) < count:
+            break
     sequence = max(sequence, last) if final else sequence
     end = sequence if final else (span.last or last)
     if end < header.first_sequence:
@@ -87,3 +95,13 @@ def _seal(span: SegmentSpan, sequence: int, *, final: bool) -> tuple[int, int]:
     finally:
         os.close(descriptor)
     return sequence, latest
+
+
+def _standing(sequences: IntArray, last: int, issued: int) -> int:
+    """Return how many records of a chunk stand, behind a ``last`` one: all that were issued, and what follows without
+    a gap. A process that is killed as it copies frames into the map may leave the first of them torn and others whole:
+    none of them was issued, and whoever sends them again would be told that the torn one is there."""
+    first = int(np.searchsorted(sequences, issued, side="right"))
+    behind = max(issued, int(sequences[first - 1]) if first else last)
+    is_gap = sequences[first:] != behind + 1 + np.arange(len(sequences) - first)
+    return first + int(is_gap.argmax()) if is_gap.any() else len(sequences)
