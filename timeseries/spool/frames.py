@@ -208,6 +208,17 @@ class Scan:
         """Return the frames that carry a sequence above ``after``, which rise."""
         return self.take((self.kinds != SERIES) & (self.sequences > after))
 
+    def standing(self, last: int, issued: int) -> Scan:
+        """Return the records that stand, behind a ``last`` one: all that were issued, and what follows without a gap.
+
+        A process that is killed as it copies frames into the map may leave the first of them torn and others whole.
+        None of them was issued, and whoever sends them again would be told that the torn one is there.
+        """
+        first = int(np.searchsorted(self.sequences, issued, side="right"))
+        behind = max(issued, int(self.sequences[first - 1]) if first else last)
+        is_gap = self.sequences[first:] != behind + 1 + np.arange(len(self.sequences) - first)
+        return self.take(slice(first + int(is_gap.argmax()))) if is_gap.any() else self
+
     def times(self, chunk: bytes) -> tuple[IntArray, IntArray]:
         """Return exchange_time and time (ns UTC) of each record: where an instant holds many, they lie far apart."""
         words = np.frombuffer(chunk, dtype="<i8", count=len(chunk) // 8)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-import numpy as np
-
-from timeseries.measurements import IntArray
 from timeseries.spool import durable
 from timeseries.spool.counter import ISSUED, CounterMap, read_counter
 from timeseries.spool.decode import parse_definition
@@ -63,7 +60,7 @@ def _seal(span: SegmentSpan, sequence: int, *, issued: int, final: bool) -> tupl
         records = scan.take(scan.kinds != SERIES)
         count = len(records.sequences)
         if may_be_torn:
-            records = records.take(slice(_standing(records.sequences, last, issued)))
+            records = records.standing(last, issued)
         if len(records.sequences):
             last = int(records.sequences[-1])
             position = offset + int(records.offsets[-1] + records.lengths[-1])
@@ -95,13 +92,3 @@ def _seal(span: SegmentSpan, sequence: int, *, issued: int, final: bool) -> tupl
     finally:
         os.close(descriptor)
     return sequence, latest
-
-
-def _standing(sequences: IntArray, last: int, issued: int) -> int:
-    """Return how many records of a chunk stand, behind a ``last`` one: all that were issued, and what follows without
-    a gap. A process that is killed as it copies frames into the map may leave the first of them torn and others whole:
-    none of them was issued, and whoever sends them again would be told that the torn one is there."""
-    first = int(np.searchsorted(sequences, issued, side="right"))
-    behind = max(issued, int(sequences[first - 1]) if first else last)
-    is_gap = sequences[first:] != behind + 1 + np.arange(len(sequences) - first)
-    return first + int(is_gap.argmax()) if is_gap.any() else len(sequences)
