@@ -115,10 +115,8 @@ def server(data_dir: Path, *, port: int | None = None, **more: str) -> Iterator[
         port = port or listener.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     command = ["-m", "uvicorn", "velox_site.asgi:application", "--port", str(port), "--lifespan", "off"]
-    command += [
-        "--timeout-graceful-shutdown",
-        "60",
-    ]  # the browser is gone: what is still open then is a stream that leaks
+    # The browser is gone by then: what is still open is a stream that leaks, and is told.
+    command += ["--timeout-graceful-shutdown", "60"]
     said = data_dir / "server.txt"
     with said.open("wb") as output:
         process = subprocess.Popen(

@@ -25,7 +25,7 @@ class LaneState:
 
 
 def mend_lane(lane: Lane) -> LaneState:
-    """Seal the lane's open segments and set its counter from the last whole frame. Raises OSError."""
+    """Seal the lane's open segments and set its counter from the last record that stands. Raises OSError."""
     for leftover in lane.folder.glob("*.new"):
         leftover.unlink(missing_ok=True)
     issued = sequence = max(read_counter(lane.folder).issued, lane.outcome().through)
